@@ -1,0 +1,18 @@
+import type { Config } from 'jest';
+
+/** One jest project a suite: test/run.ts selects them by name. Types are stripped by Node itself. */
+const project = (name: string): NonNullable<Config['projects']>[number] => ({
+  displayName: name,
+  testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
+  testEnvironment: 'node',
+  transform: {},
+  extensionsToTreatAsEsm: ['.ts'],
+});
+
+const config: Config = {
+  projects: [project('unit'), project('property'), project('host')],
+  collectCoverageFrom: ['src/**/*.ts', '!src/csi/gen/**'],
+  coverageProvider: 'v8',
+};
+
+export default config;
