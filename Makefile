@@ -1,0 +1,70 @@
+# Everything a person or a machine does here is a target. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Node 24 and the tools come from node_modules; the machine's own Node only runs npm.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+# jest loads ES modules through vm; flags rather than NODE_OPTIONS, which the driver under test would inherit.
+JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
+GENERATED := src/csi/gen/csi.ts
+BUNDLES := dist/.built
+SOURCES := $(shell find src -name '*.ts' -not -path 'src/csi/gen/*' 2>/dev/null)
+
+.PHONY: help demo build test test-fast lint format sanity bench clean lock setup-npm setup-build setup-test
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+demo: build ## watch a volume live its whole life on loop disks (root)
+	@node test/demo/demo.ts
+
+build: setup-build $(BUNDLES) ## install what is missing and bundle the driver into dist/
+
+test: setup-test $(BUNDLES) ## run every suite this machine can run (root for most); SUITES="unit host" picks some
+	@node test/run.ts $(SUITES)
+
+test-fast: setup-test $(BUNDLES) ## the same without the kill harness and csi-sanity
+	@node test/run.ts --fast $(SUITES)
+
+lint: setup-npm $(GENERATED) ## the one gate: format, rules, types, dead code, import direction, house rules
+	@biome check --error-on-warnings .
+	@tsc --noEmit
+	@knip
+	@$(JEST) --silent --selectProjects unit -- test/unit/house
+
+format: setup-npm ## let Biome rewrite what it can
+	@biome check --write .
+
+sanity: setup-test $(BUNDLES) ## csi-sanity against the shipped bundle (root)
+	@node test/sanity/run.ts
+
+bench: build ## measure speed and memory, side by side with the bare tools (root)
+	@node test/bench/bench.ts
+
+clean: ## remove what was built or generated; caches and node_modules stay
+	@rm -rf dist coverage src/csi/gen
+
+lock: ## after a change of package.json: lock the packages anew, under Node 24
+	@npm install --ignore-scripts --no-audit --no-fund
+	@node scripts/complete-lockfile.mjs
+	@sha256sum <package-lock.json | cut -d' ' -f1 >node_modules/.lock-installed
+
+setup-npm:
+	@scripts/setup npm
+
+setup-build:
+	@scripts/setup build
+
+setup-test:
+	@scripts/setup test
+
+$(GENERATED): proto/csi.proto package-lock.json scripts/generate-types | setup-npm
+	@scripts/generate-types src/csi/gen
+
+$(BUNDLES): build.mjs proto/csi.proto package-lock.json $(GENERATED) $(SOURCES) | setup-npm
+	@node build.mjs
+	@touch $@

@@ -1,0 +1,33 @@
+// Bundles the driver: one unminified ES module a process, with no source maps, and csi.proto beside them.
+//
+// Unminified, so that a stack trace names real functions; source maps would cost the driver 17-37 MiB of memory.
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { build } from 'esbuild';
+
+/** What runs as a process of its own: the driver, and the child that touches a disk in its stead. */
+const PROCESSES = {
+  'instance-store-csi': 'src/main.ts',
+  probe: 'src/host/probe-child.ts',
+};
+
+const entryPoints = Object.entries(PROCESSES)
+  .filter(([, source]) => existsSync(source))
+  .map(([out, source]) => ({ in: source, out }));
+
+mkdirSync('dist', { recursive: true });
+await build({
+  entryPoints,
+  outdir: 'dist',
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  logLevel: 'warning',
+  // CommonJS dependencies call require(), which an ES module does not have.
+  banner: {
+    js: "import { createRequire as bundleRequire } from 'node:module';\nconst require = bundleRequire(import.meta.url);",
+  },
+});
+copyFileSync('proto/csi.proto', 'dist/csi.proto');
+console.log(`built ${entryPoints.map(({ out }) => `dist/${out}.mjs`).join(', ') || 'nothing: no source yet'}`);
