@@ -1,0 +1,134 @@
+import { alignDown, alignUp, MIB, maxOf, minOf } from './bytes.ts';
+import { type Gpt, type GptEntry, TYPE_OWNER, TYPE_VOLUME } from './gpt.ts';
+import { freeNumbers } from './mark.ts';
+import type { Carving } from './pool.ts';
+import { nextGeneration, sliceLabel } from './slice.ts';
+import type { SizeRange } from './volume.ts';
+import type { Uuid } from './uuid.ts';
+
+/**
+ * Where a new slice goes. Pure: a table and a wish in, an entry out. Slices start on whole MiB, so that they are
+ * aligned for every flash page and RAID stripe that we know.
+ */
+
+export type Gap = { readonly startBytes: bigint; readonly endBytes: bigint; readonly behindBytes: bigint };
+
+/** Free ranges in order; `behindBytes` is the size of the slice in front of the gap, 0 behind the owner partition. */
+export function gaps(table: Gpt): readonly Gap[] {
+  const sorted = [...table.entries].sort((a, b) => (a.startBytes < b.startBytes ? -1 : 1));
+  const free: Gap[] = [];
+  let from = table.firstUsableBytes;
+  let behind = 0n;
+  for (const entry of sorted) {
+    pushGap(free, from, entry.startBytes, behind);
+    from = maxOf(from, entry.startBytes + entry.sizeBytes);
+    behind = entry.type === TYPE_OWNER ? 0n : entry.sizeBytes;
+  }
+  pushGap(free, from, table.usableEndBytes, behind);
+  return free;
+}
+
+function pushGap(free: Gap[], from: bigint, end: bigint, behindBytes: bigint): void {
+  const startBytes = alignUp(from, MIB);
+  const endBytes = alignDown(end, MIB);
+  if (startBytes < endBytes) free.push({ startBytes, endBytes, behindBytes });
+}
+
+const sizeOf = (gap: Gap): bigint => gap.endBytes - gap.startBytes;
+
+/** Bytes that slices can still get, and the largest single one; nothing when the table has no entry left. */
+export function freeBytes(table: Gpt, carving: Carving): { readonly totalBytes: bigint; readonly largestBytes: bigint } {
+  const free = gaps(table);
+  const none = freeNumbers(table).length === 0 || (carving === 'whole' && hasSlice(table));
+  if (none) return { totalBytes: 0n, largestBytes: 0n };
+  const largestBytes = free.reduce((largest, gap) => maxOf(largest, sizeOf(gap)), 0n);
+  if (carving === 'whole') return { totalBytes: largestBytes, largestBytes };
+  return { totalBytes: free.reduce((sum, gap) => sum + sizeOf(gap), 0n), largestBytes };
+}
+
+function hasSlice(table: Gpt): boolean {
+  return table.entries.some((entry) => entry.type !== TYPE_OWNER);
+}
+
+/**
+ * The size that a volume gets: at least `minimumBytes` (its filesystem's) and what was asked for, in whole MiB while
+ * the limit allows, else to the byte; undefined when the limit is below.
+ */
+export function sizeFor(size: SizeRange, minimumBytes: bigint): bigint | undefined {
+  const wanted = maxOf(size.requiredBytes ?? minOf(DEFAULT_BYTES, size.limitBytes ?? DEFAULT_BYTES), minimumBytes);
+  const limit = size.limitBytes;
+  const rounded = alignUp(wanted, MIB);
+  if (limit === undefined || rounded <= limit) return rounded;
+  const exact = alignUp(wanted, SECTOR_MAX);
+  return exact <= limit ? exact : undefined;
+}
+
+/** No size asked for. */
+const DEFAULT_BYTES = 1024n * MIB;
+/** Partitions end on whole sectors, which have at most 4 KiB. */
+const SECTOR_MAX = 4096n;
+
+export type Wish = {
+  readonly handle: Uuid;
+  readonly pool: string;
+  readonly size: SizeRange;
+  readonly minimumBytes: bigint;
+};
+
+/** The entry to add, or undefined when this table has no room for it. */
+export function allocate(table: Gpt, carving: Carving, wish: Wish): GptEntry | undefined {
+  const number = freeNumbers(table)[0];
+  const place = carving === 'whole' ? placeWhole(table, wish) : placePartition(table, wish);
+  if (number === undefined || place === undefined) return undefined;
+  return {
+    number,
+    type: TYPE_VOLUME,
+    uuid: wish.handle,
+    ...place,
+    attributes: 0n,
+    name: sliceLabel(wish.pool, nextGeneration(table)),
+  };
+}
+
+type Place = { readonly startBytes: bigint; readonly sizeBytes: bigint };
+
+/** One slice a device: all of it, if that lies within what was asked for. */
+function placeWhole(table: Gpt, wish: Wish): Place | undefined {
+  const gap = gaps(table)[0];
+  if (gap === undefined || hasSlice(table)) return undefined;
+  const sizeBytes = sizeOf(gap);
+  const least = maxOf(wish.size.requiredBytes ?? 0n, wish.minimumBytes);
+  const fits = sizeBytes >= least && sizeBytes <= (wish.size.limitBytes ?? sizeBytes);
+  return fits ? { startBytes: gap.startBytes, sizeBytes } : undefined;
+}
+
+function placePartition(table: Gpt, wish: Wish): Place | undefined {
+  const sizeBytes = sizeFor(wish.size, wish.minimumBytes);
+  if (sizeBytes === undefined) return undefined;
+  const fitting = gaps(table).filter((gap) => sizeOf(gap) >= sizeBytes);
+  const largest = fitting.reduce<Gap | undefined>((best, gap) => (best && sizeOf(best) >= sizeOf(gap) ? best : gap), undefined);
+  if (largest === undefined) return undefined;
+  const roomy = startWithHeadroom(largest, sizeBytes);
+  if (roomy !== undefined) return { startBytes: roomy, sizeBytes };
+  const tightest = fitting.reduce((best, gap) => (sizeOf(gap) < sizeOf(best) ? gap : best), largest);
+  return { startBytes: tightest.startBytes, sizeBytes };
+}
+
+/**
+ * Leaves the slice in front room to double, as long as most of the gap stays in one piece behind the new slice: room
+ * to grow must not cost the next large volume its place.
+ */
+function startWithHeadroom(gap: Gap, sizeBytes: bigint): bigint | undefined {
+  const headroom = alignUp(gap.behindBytes, MIB);
+  const rest = sizeOf(gap) - headroom - alignUp(sizeBytes, MIB);
+  return rest * 2n >= sizeOf(gap) ? gap.startBytes + headroom : undefined;
+}
+
+/** The largest size that the slice of this entry can grow to where it stands. */
+export function growableTo(table: Gpt, entry: GptEntry): bigint {
+  const end = entry.startBytes + entry.sizeBytes;
+  const next = table.entries
+    .filter((other) => other.startBytes >= end)
+    .reduce((nearest, other) => minOf(nearest, other.startBytes), alignDown(table.usableEndBytes, MIB));
+  return maxOf(next - entry.startBytes, entry.sizeBytes);
+}

@@ -1,0 +1,190 @@
+import { formatBytes } from './bytes.ts';
+import type { Content, Disk, DiskBytes, Usage } from './disk.ts';
+import { parseGpt } from './gpt.ts';
+import { isZero, type MarkReading, type OwnerMark, readMark } from './mark.ts';
+import type { Note } from './note.ts';
+import type { Pool, Self } from './pool.ts';
+import { matchesPool } from './match.ts';
+
+/** Why a disk is left alone, in the order in which the first that holds is named (docs/design.md). */
+export const REFUSALS = [
+  'no identity',
+  'duplicate identity',
+  'root disk',
+  'mounted',
+  'swap',
+  'holds another device',
+  'busy',
+  'read-only',
+  'removable',
+  'too small',
+  "another node's mark",
+  'copied mark',
+  'newer mark',
+  'damaged mark',
+  'has a partition table',
+  'has a signature',
+  'unrecognised data',
+  'probe failed',
+  'matched by no pool',
+  'matched by two',
+] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+export type Finding = { readonly reason: Refusal; readonly detail: string };
+
+export type Verdict =
+  | { readonly is: 'owned'; readonly mark: OwnerMark }
+  /** May be taken for this pool; `resume` is the note of a taking that was cut short. */
+  | { readonly is: 'blank'; readonly pool: Pool; readonly resume: Note | undefined }
+  /** Named in the pool's eraseAndTake with the fingerprint of what is on it. */
+  | { readonly is: 'erasable'; readonly pool: Pool; readonly fingerprint: string; readonly found: readonly Finding[] }
+  | { readonly is: 'refused'; readonly first: Finding; readonly others: readonly Finding[] };
+
+export type DiskFacts = {
+  readonly disk: Disk;
+  readonly usage: Usage;
+  readonly content: Content;
+  /** Paths of other disks that show the same identity. */
+  readonly twins: readonly string[];
+};
+
+/** Disks below this are never taken: the mark and one slice need room. */
+export const MIN_DISK_BYTES = 64n * 1024n ** 2n;
+
+const WAIVED_BY_FINGERPRINT: ReadonlySet<Refusal> = new Set<Refusal>([
+  "another node's mark",
+  'copied mark',
+  'newer mark',
+  'damaged mark',
+  'has a partition table',
+  'has a signature',
+  'unrecognised data',
+]);
+
+export function judge(facts: DiskFacts, pools: readonly Pool[], self: Self): Verdict {
+  const reading = readingOf(facts, self);
+  const findings = findingsOf(facts, pools, reading);
+  const untrusted = findings.find(({ reason }) => reason === 'no identity' || reason === 'duplicate identity');
+  if (reading.is === 'ours' && untrusted === undefined) return { is: 'owned', mark: reading.mark };
+  const pool = poolsFor(facts.disk, pools)[0];
+  const [first, ...others] = findings;
+  if (first === undefined) {
+    if (pool === undefined) throw new TypeError(`no finding and no pool for ${facts.disk.path}`);
+    return { is: 'blank', pool, resume: reading.is === 'unfinished' ? reading.note : undefined };
+  }
+  const fingerprint = permittedFingerprint(facts, pool);
+  if (fingerprint !== undefined && pool !== undefined && findings.every(({ reason }) => WAIVED_BY_FINGERPRINT.has(reason))) {
+    return { is: 'erasable', pool, fingerprint, found: findings };
+  }
+  return { is: 'refused', first, others };
+}
+
+export function poolsFor(disk: Disk, pools: readonly Pool[]): readonly Pool[] {
+  return pools.filter((pool) => matchesPool(disk, pool));
+}
+
+/** Disks that the kernel's own tables already rule out are not opened, let alone read. */
+export function mayBeRead(disk: Disk, usage: Usage): boolean {
+  return !usage.root && disk.sizeBytes >= MIN_DISK_BYTES;
+}
+
+function readingOf(facts: DiskFacts, self: Self): MarkReading {
+  return facts.content.is === 'read' ? readMark(facts.content.bytes, facts.disk, self) : { is: 'none' };
+}
+
+function permittedFingerprint({ disk, content }: DiskFacts, pool: Pool | undefined): string | undefined {
+  const found = content.is === 'read' ? content.bytes.fingerprint : undefined;
+  const named = pool?.eraseAndTake.some((permit) => permit.disk === disk.identity && permit.found === found);
+  return named === true ? found : undefined;
+}
+
+/** Every reason that holds, in REFUSALS' order. */
+function findingsOf(facts: DiskFacts, pools: readonly Pool[], reading: MarkReading): readonly Finding[] {
+  const details = { ...ofKernel(facts, pools), ...ofMark(reading), ...ofContent(facts, reading), ...ofPools(facts.disk, pools) };
+  return REFUSALS.flatMap((reason) => {
+    const detail = details[reason];
+    return detail === undefined ? [] : [{ reason, detail }];
+  });
+}
+
+type Details = { readonly [R in Refusal]?: string | undefined };
+
+function ofKernel({ disk, usage, content, twins }: DiskFacts, pools: readonly Pool[]): Details {
+  const smallest = poolsFor(disk, pools)[0]?.minSizeBytes ?? MIN_DISK_BYTES;
+  const wanted = smallest > MIN_DISK_BYTES ? smallest : MIN_DISK_BYTES;
+  return {
+    'no identity': disk.identity === undefined ? 'the kernel shows neither a wwid nor a serial number' : undefined,
+    'duplicate identity': twins.length > 0 ? `${disk.identity} is also ${twins.join(', ')}` : undefined,
+    'root disk': usage.root ? 'the root filesystem is on it' : undefined,
+    mounted: list(usage.mounts),
+    swap: list(usage.swaps),
+    'holds another device': list(usage.holders),
+    busy: content.is === 'read' && content.bytes.exclusive === 'busy' ? 'another process holds it open exclusively' : undefined,
+    'read-only': disk.readOnly ? 'the kernel has it read-only' : undefined,
+    removable: disk.removable ? 'its medium is removable' : undefined,
+    'too small': disk.sizeBytes < wanted ? `${formatBytes(disk.sizeBytes)}, want at least ${formatBytes(wanted)}` : undefined,
+  };
+}
+
+function ofMark(reading: MarkReading): Details {
+  switch (reading.is) {
+    case 'another-node':
+      return { "another node's mark": `taken by ${reading.note.driver} on node ${reading.note.node}, machine ${reading.note.machine}` };
+    case 'copied':
+      return { 'copied mark': `its note was written for the disk ${reading.note.disk}` };
+    case 'newer':
+      return { 'newer mark': `format version ${reading.version}; this driver knows 1: use the newer driver` };
+    case 'damaged':
+      return { 'damaged mark': reading.why };
+    default:
+      return {};
+  }
+}
+
+function ofContent({ disk, content }: DiskFacts, reading: MarkReading): Details {
+  if (content.is === 'unread') return {};
+  if (content.is === 'failed') return { 'probe failed': content.why };
+  if (reading.is === 'unfinished' || reading.is === 'torn-note' || reading.is === 'ours') return {};
+  const tables = content.bytes.signatures.filter(({ usage }) => usage === 'table');
+  const others = content.bytes.signatures.filter(({ usage }) => usage === 'other');
+  return {
+    'has a partition table': tables.length > 0 ? shown(tables) : leftoverTable(content.bytes, disk),
+    'has a signature': others.length > 0 ? shown(others) : undefined,
+    'unrecognised data': dirt(content.bytes, disk),
+  };
+}
+
+function shown(signatures: DiskBytes['signatures']): string {
+  return signatures.map(({ type, at }) => `${type} at byte ${at}`).join(', ');
+}
+
+/** What blkid does not call a table: a backup GPT alone, a torn one, partitions that only the kernel still knows. */
+function leftoverTable(bytes: DiskBytes, disk: Disk): string | undefined {
+  const copies = parseGpt(bytes.head, bytes.tail, disk.logicalBlockBytes, disk.sizeBytes);
+  if (copies.primary.is !== 'none') return `gpt (${copies.primary.is})`;
+  if (copies.backup.is !== 'none') return `backup gpt (${copies.backup.is})`;
+  const names = disk.partitions.map(({ name }) => name);
+  return names.length > 0 ? `the kernel shows ${names.join(', ')}` : undefined;
+}
+
+function dirt(bytes: DiskBytes, disk: Disk): string | undefined {
+  const firstOf = (part: Uint8Array) => BigInt(part.findIndex((byte) => byte !== 0));
+  if (!isZero(bytes.head)) return `byte ${firstOf(bytes.head)} is not zero`;
+  if (!isZero(bytes.note)) return `byte ${1024n ** 2n + firstOf(bytes.note)} is not zero`;
+  if (typeof bytes.dirtyAt === 'bigint') return `byte ${bytes.dirtyAt} is not zero`;
+  const tailStart = disk.sizeBytes - BigInt(bytes.tail.length);
+  return isZero(bytes.tail) ? undefined : `byte ${tailStart + firstOf(bytes.tail)} is not zero`;
+}
+
+function ofPools(disk: Disk, pools: readonly Pool[]): Details {
+  const matching = poolsFor(disk, pools);
+  return {
+    'matched by no pool': matching.length === 0 ? `model "${disk.model}", transport ${disk.transport}` : undefined,
+    'matched by two': matching.length > 1 ? `pools ${matching.map(({ name }) => name).join(' and ')}` : undefined,
+  };
+}
+
+function list(words: readonly string[]): string | undefined {
+  return words.length > 0 ? words.join(', ') : undefined;
+}

@@ -1,0 +1,153 @@
+import type { Disk, DiskBytes } from './disk.ts';
+import {
+  encodeGpt,
+  type Gpt,
+  type GptCopies,
+  type GptEntry,
+  parseGpt,
+  TABLE_ENTRIES,
+  TYPE_OWNER,
+  usableRange,
+} from './gpt.ts';
+import { decodeNote, type Note } from './note.ts';
+import type { Self } from './pool.ts';
+
+/** What a disk's bytes say of an owner mark. Pure: the same bytes, the same reading. */
+export type MarkReading =
+  | { readonly is: 'none' }
+  /** Our note lies there torn and everything else is zero: a taking that was cut while the note was written. */
+  | { readonly is: 'torn-note' }
+  /** Our note, and a prefix of the first table: a taking that was cut short and is finished the same way. */
+  | { readonly is: 'unfinished'; readonly note: Note }
+  | { readonly is: 'ours'; readonly mark: OwnerMark }
+  | { readonly is: 'another-node'; readonly note: Note }
+  | { readonly is: 'copied'; readonly note: Note }
+  | { readonly is: 'newer'; readonly version: number }
+  | { readonly is: 'damaged'; readonly why: string };
+
+export type OwnerMark = {
+  readonly note: Note;
+  readonly table: Gpt;
+  /** Which copy of the table must be rewritten before anything else: a write was cut between the two. */
+  readonly torn: 'none' | 'primary' | 'backup';
+};
+
+export function readMark(bytes: DiskBytes, disk: Disk, self: Self): MarkReading {
+  const copies = parseGpt(bytes.head, bytes.tail, disk.logicalBlockBytes, disk.sizeBytes);
+  const table = currentTable(copies);
+  const reading = decodeNote(bytes.note);
+  switch (reading.is) {
+    case 'newer':
+      return { is: 'newer', version: reading.version };
+    case 'none':
+      return isOwned(table) ? { is: 'damaged', why: 'the table is ours, its note is gone' } : { is: 'none' };
+    case 'torn':
+      return isZero(bytes.head) && isZero(bytes.tail) && bytes.dirtyAt === 'none'
+        ? { is: 'torn-note' }
+        : { is: 'damaged', why: `the note: ${reading.why}` };
+    case 'note':
+      return ofNote(reading.note, table, copies, bytes, disk, self);
+  }
+}
+
+/** True when a torn note or an unfinished taking needs the deep look before it can be told from damage. */
+export function needsSample(bytes: DiskBytes): boolean {
+  return bytes.dirtyAt === 'unsampled' && decodeNote(bytes.note).is !== 'none';
+}
+
+function ofNote(
+  note: Note,
+  table: Gpt | undefined,
+  copies: GptCopies,
+  bytes: DiskBytes,
+  disk: Disk,
+  self: Self,
+): MarkReading {
+  if (note.driver !== self.driver || (note.node !== self.node && note.machine !== self.machine)) {
+    return { is: 'another-node', note };
+  }
+  if (note.disk !== disk.identity) return { is: 'copied', note };
+  if (note.diskBytes !== disk.sizeBytes) return { is: 'damaged', why: `the disk had ${note.diskBytes} bytes when taken` };
+  if (note.sectorBytes !== disk.logicalBlockBytes) {
+    return { is: 'damaged', why: `the disk had sectors of ${note.sectorBytes} bytes when taken` };
+  }
+  if (table === undefined) {
+    return isTakingPrefix(note, bytes)
+      ? { is: 'unfinished', note }
+      : { is: 'damaged', why: 'the note is whole, no copy of the table is' };
+  }
+  if (!isOwned(table)) return { is: 'damaged', why: 'the note is whole, the table is not ours' };
+  if (table.diskGuid !== note.mark) return { is: 'damaged', why: 'note and table are of two different takings' };
+  return { is: 'ours', mark: { note, table, torn: tornCopy(copies) } };
+}
+
+/** The primary rules while it is whole; the backup is written first and rules only when the primary is torn. */
+function currentTable(copies: GptCopies): Gpt | undefined {
+  if (copies.primary.is === 'whole') return copies.primary.table;
+  return copies.backup.is === 'whole' ? copies.backup.table : undefined;
+}
+
+function tornCopy(copies: GptCopies): OwnerMark['torn'] {
+  if (copies.primary.is !== 'whole' || !copies.protectiveMbr) return 'primary';
+  if (copies.backup.is !== 'whole') return 'backup';
+  return Buffer.compare(copies.primary.raw, copies.backup.raw) === 0 ? 'none' : 'backup';
+}
+
+function isOwned(table: Gpt | undefined): boolean {
+  return table?.entries.some((entry) => entry.number === 1 && entry.type === TYPE_OWNER) ?? false;
+}
+
+/** The table of a disk that was just taken: the owner partition and nothing else. */
+export function firstTable(note: Note): Gpt {
+  const usable = usableRange(note.diskBytes, note.sectorBytes);
+  const owner: GptEntry = {
+    number: 1,
+    type: TYPE_OWNER,
+    uuid: note.ownerPartition,
+    startBytes: usable.start,
+    sizeBytes: 1024n ** 2n,
+    attributes: 0n,
+    name: 'instance-store-csi',
+  };
+  return {
+    diskGuid: note.mark,
+    sectorBytes: note.sectorBytes,
+    firstUsableBytes: usable.start,
+    usableEndBytes: usable.end,
+    entries: [owner],
+  };
+}
+
+/**
+ * No copy of the table is whole yet, so only the backup's entries can have been written: head zero, tail a mixture
+ * of zeros and what we would write, and nothing anywhere else.
+ */
+function isTakingPrefix(note: Note, bytes: DiskBytes): boolean {
+  if (bytes.dirtyAt !== 'none' || !isZero(bytes.head)) return false;
+  const expected = new Uint8Array(bytes.tail.length);
+  const tailStart = note.diskBytes - BigInt(bytes.tail.length);
+  for (const region of encodeGpt(firstTable(note), note.diskBytes).slice(0, 2)) {
+    expected.set(region.bytes, Number(region.offset - tailStart));
+  }
+  return sectors(bytes.tail, note.sectorBytes).every(
+    (sector, at) => isZero(sector) || Buffer.compare(sector, sectorAt(expected, at, note.sectorBytes)) === 0,
+  );
+}
+
+function sectors(bytes: Uint8Array, size: number): readonly Uint8Array[] {
+  return Array.from({ length: bytes.length / size }, (_, at) => sectorAt(bytes, at, size));
+}
+
+function sectorAt(bytes: Uint8Array, at: number, size: number): Uint8Array {
+  return bytes.subarray(at * size, (at + 1) * size);
+}
+
+export function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
+/** Entries that a table of ours can still take. */
+export function freeNumbers(table: Gpt): readonly number[] {
+  const taken = new Set(table.entries.map((entry) => entry.number));
+  return Array.from({ length: TABLE_ENTRIES - 1 }, (_, at) => at + 1).filter((number) => !taken.has(number));
+}

@@ -1,0 +1,52 @@
+/** The configuration, decoded. See docs/operations.md for the file. */
+
+export type Carving = 'whole' | 'partition';
+export type ArrayLevel = 'none';
+export type Sanitize =
+  | { readonly method: 'discard' | 'zero' | 'none' }
+  | { readonly method: 'shred'; readonly passes: number };
+
+/** One line of `match`: every key that is given must match. Values are globs (`*`, `?`), compared without case. */
+export type DiskMatch = {
+  readonly preset?: 'instance-store';
+  readonly model?: string;
+  readonly serial?: string;
+  readonly path?: string;
+  readonly byId?: string;
+  readonly transport?: string;
+};
+
+/** Permission to erase exactly one disk, exactly as it was found. */
+export type EraseAndTake = { readonly disk: string; readonly found: string };
+
+export type Pool = {
+  readonly name: string;
+  readonly match: readonly DiskMatch[];
+  readonly minSizeBytes: bigint;
+  readonly eraseAndTake: readonly EraseAndTake[];
+  readonly array: ArrayLevel;
+  readonly carving: Carving;
+  readonly sanitize: Sanitize;
+};
+
+export type Configuration = { readonly pools: readonly Pool[] };
+
+/** With no file: every local disk of a known cloud, carved in partitions. */
+export const DEFAULT_CONFIGURATION: Configuration = {
+  pools: [
+    {
+      name: 'instance-store',
+      match: [{ preset: 'instance-store' }],
+      minSizeBytes: 1024n ** 3n,
+      eraseAndTake: [],
+      array: 'none',
+      carving: 'partition',
+      sanitize: { method: 'discard' },
+    },
+  ],
+};
+
+/** Who we are: what marks are compared with. */
+export type Self = { readonly driver: string; readonly node: string; readonly machine: string };
+
+export const DRIVER_NAME = 'instance-store.csi.dev';

@@ -1,0 +1,106 @@
+import { parseUuid, type Uuid } from './uuid.ts';
+import type { AccessMode, Access } from './volume.ts';
+import { ACCESS_MODES, FS_TYPES } from './volume.ts';
+
+/**
+ * What was asked for, kept in the state directory: disks say what exists and how far it got, the record says what
+ * was meant. `planned`: CreateVolume has not answered. `committed`: it has (or is about to). `deleted`: DeleteVolume
+ * answered while the disk was away; the slice is quarantined should the disk return.
+ */
+export type VolumeRecord = {
+  readonly formatVersion: 1;
+  readonly state: 'planned' | 'committed' | 'deleted';
+  readonly handle: Uuid;
+  readonly name: string;
+  readonly pool: string;
+  readonly requiredBytes: bigint | undefined;
+  readonly limitBytes: bigint | undefined;
+  readonly capabilities: readonly { readonly access: Access; readonly mode: AccessMode }[];
+  readonly mkfsOptions: readonly string[];
+  /** The device that bears the slice, and the slice's own generation on it. */
+  readonly mark: Uuid;
+  readonly generation: number;
+  readonly sizeBytes: bigint;
+  /** Identity and slot of the disk, to tell away from replaced from wiped later. */
+  readonly disk: string;
+  readonly slot: string;
+  readonly createdAt: string;
+};
+
+export function encodeRecord(record: VolumeRecord): string {
+  const text = (_key: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value);
+  return `${JSON.stringify(record, text, 2)}\n`;
+}
+
+/** Undefined for anything that is not wholly a record: it is kept aside, never dropped. */
+export function decodeRecord(text: string): VolumeRecord | undefined {
+  let raw: Raw;
+  try {
+    raw = JSON.parse(text) as Raw;
+  } catch {
+    return undefined;
+  }
+  return typeof raw === 'object' && raw !== null && raw['formatVersion'] === 1 ? fromRaw(raw) : undefined;
+}
+
+type Raw = Readonly<Record<string, unknown>>;
+
+function fromRaw(raw: Raw): VolumeRecord | undefined {
+  const state = raw['state'];
+  const handle = parseUuid(textOf(raw, 'handle') ?? '');
+  const mark = parseUuid(textOf(raw, 'mark') ?? '');
+  const capabilities = capabilitiesOf(raw['capabilities']);
+  const sizeBytes = bytesOf(raw, 'sizeBytes');
+  const [name, pool, disk, slot, createdAt] = ['name', 'pool', 'disk', 'slot', 'createdAt'].map((key) => textOf(raw, key));
+  if (state !== 'planned' && state !== 'committed' && state !== 'deleted') return undefined;
+  if (handle === undefined || mark === undefined || capabilities === undefined || sizeBytes === undefined) return undefined;
+  if (name === undefined || pool === undefined || disk === undefined || slot === undefined) return undefined;
+  if (createdAt === undefined || typeof raw['generation'] !== 'number' || !isTexts(raw['mkfsOptions'])) return undefined;
+  return {
+    formatVersion: 1,
+    state,
+    handle,
+    name,
+    pool,
+    requiredBytes: bytesOf(raw, 'requiredBytes'),
+    limitBytes: bytesOf(raw, 'limitBytes'),
+    capabilities,
+    mkfsOptions: raw['mkfsOptions'],
+    mark,
+    generation: raw['generation'],
+    sizeBytes,
+    disk,
+    slot,
+    createdAt,
+  };
+}
+
+function textOf(raw: Raw, key: string): string | undefined {
+  const value = raw[key];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function bytesOf(raw: Raw, key: string): bigint | undefined {
+  const value = raw[key];
+  return typeof value === 'string' && /^[0-9]{1,20}$/.test(value) ? BigInt(value) : undefined;
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+function capabilitiesOf(value: unknown): VolumeRecord['capabilities'] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const decoded = value.map((one: Raw) => capabilityOf(one));
+  return decoded.every((one) => one !== undefined) ? decoded : undefined;
+}
+
+function capabilityOf(raw: Raw): VolumeRecord['capabilities'][number] | undefined {
+  const mode = ACCESS_MODES.find((known) => known === raw?.['mode']);
+  const access = raw?.['access'] as Raw | undefined;
+  if (mode === undefined || typeof access !== 'object' || access === null) return undefined;
+  if (access['type'] === 'block') return { mode, access: { type: 'block' } };
+  const fsType = FS_TYPES.find((known) => known === access['fsType']);
+  if (access['type'] !== 'mount' || fsType === undefined || !isTexts(access['mountFlags'])) return undefined;
+  return { mode, access: { type: 'mount', fsType, mountFlags: access['mountFlags'] } };
+}
