@@ -13,7 +13,7 @@ import type { Uuid } from './uuid.ts';
 
 export type Gap = { readonly startBytes: bigint; readonly endBytes: bigint; readonly behindBytes: bigint };
 
-/** Free ranges in order; `behindBytes` is the size of the slice in front of the gap, 0 behind the owner partition. */
+/** Free ranges in order; `behindBytes` is the size of the slice in front of the gap, 0 behind what never grows. */
 export function gaps(table: Gpt): readonly Gap[] {
   const sorted = [...table.entries].sort((a, b) => (a.startBytes < b.startBytes ? -1 : 1));
   const free: Gap[] = [];
@@ -22,7 +22,7 @@ export function gaps(table: Gpt): readonly Gap[] {
   for (const entry of sorted) {
     pushGap(free, from, entry.startBytes, behind);
     from = maxOf(from, entry.startBytes + entry.sizeBytes);
-    behind = entry.type === TYPE_OWNER ? 0n : entry.sizeBytes;
+    behind = entry.type === TYPE_VOLUME ? entry.sizeBytes : 0n;
   }
   pushGap(free, from, table.usableEndBytes, behind);
   return free;
@@ -55,8 +55,9 @@ function hasSlice(table: Gpt): boolean {
  * the limit allows, else to the byte; undefined when the limit is below.
  */
 export function sizeFor(size: SizeRange, minimumBytes: bigint): bigint | undefined {
-  const wanted = maxOf(size.requiredBytes ?? minOf(DEFAULT_BYTES, size.limitBytes ?? DEFAULT_BYTES), minimumBytes);
   const limit = size.limitBytes;
+  const unasked = minOf(DEFAULT_BYTES, alignDown(limit ?? DEFAULT_BYTES, SECTOR_MAX));
+  const wanted = maxOf(maxOf(size.requiredBytes ?? unasked, minimumBytes), SECTOR_MAX);
   const rounded = alignUp(wanted, MIB);
   if (limit === undefined || rounded <= limit) return rounded;
   const exact = alignUp(wanted, SECTOR_MAX);

@@ -36,12 +36,15 @@ const SHOWN = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 export function formatBytes(bytes: bigint): string {
   let unit = 0;
   let value = Number(bytes);
-  while (value >= 1024 && unit < SHOWN.length - 1) {
+  while (rounded(value) >= 1024 && unit < SHOWN.length - 1) {
     value /= 1024;
     unit += 1;
   }
-  const text = Number.isInteger(value) ? value.toString() : value.toFixed(1);
-  return `${text} ${SHOWN[unit]}`;
+  return `${rounded(value)} ${SHOWN[unit]}`;
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 10) / 10;
 }
 
 /** The smallest multiple of `step` that is not below `bytes`. */

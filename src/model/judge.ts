@@ -38,7 +38,13 @@ export type Verdict =
   /** May be taken for this pool; `resume` is the note of a taking that was cut short. */
   | { readonly is: 'blank'; readonly pool: Pool; readonly resume: Note | undefined }
   /** Named in the pool's eraseAndTake with the fingerprint of what is on it. */
-  | { readonly is: 'erasable'; readonly pool: Pool; readonly fingerprint: string; readonly found: readonly Finding[] }
+  | {
+      readonly is: 'erasable';
+      readonly pool: Pool;
+      readonly fingerprint: string;
+      readonly found: readonly Finding[];
+      readonly resume: Note | undefined;
+    }
   | { readonly is: 'refused'; readonly first: Finding; readonly others: readonly Finding[] };
 
 export type DiskFacts = {
@@ -73,9 +79,11 @@ export function judge(facts: DiskFacts, pools: readonly Pool[], self: Self): Ver
     if (pool === undefined) throw new TypeError(`no finding and no pool for ${facts.disk.path}`);
     return { is: 'blank', pool, resume: reading.is === 'unfinished' ? reading.note : undefined };
   }
-  const fingerprint = permittedFingerprint(facts, pool);
-  if (fingerprint !== undefined && pool !== undefined && findings.every(({ reason }) => WAIVED_BY_FINGERPRINT.has(reason))) {
-    return { is: 'erasable', pool, fingerprint, found: findings };
+  const resume = reading.is === 'erasing' ? reading.note : undefined;
+  const fingerprint = permittedFingerprint(facts, pool, resume);
+  const waived = findings.every(({ reason }) => WAIVED_BY_FINGERPRINT.has(reason));
+  if (fingerprint !== undefined && pool !== undefined && waived) {
+    return { is: 'erasable', pool, fingerprint, found: findings, resume };
   }
   return { is: 'refused', first, others };
 }
@@ -93,8 +101,13 @@ function readingOf(facts: DiskFacts, self: Self): MarkReading {
   return facts.content.is === 'read' ? readMark(facts.content.bytes, facts.disk, self) : { is: 'none' };
 }
 
-function permittedFingerprint({ disk, content }: DiskFacts, pool: Pool | undefined): string | undefined {
-  const found = content.is === 'read' ? content.bytes.fingerprint : undefined;
+/** What the configuration permits to erase: what is on the disk now, or what was when an erasing was begun. */
+function permittedFingerprint(
+  { disk, content }: DiskFacts,
+  pool: Pool | undefined,
+  resume: Note | undefined,
+): string | undefined {
+  const found = resume?.erased ?? (content.is === 'read' ? content.bytes.fingerprint : undefined);
   const named = pool?.eraseAndTake.some((permit) => permit.disk === disk.identity && permit.found === found);
   return named === true ? found : undefined;
 }
@@ -102,10 +115,17 @@ function permittedFingerprint({ disk, content }: DiskFacts, pool: Pool | undefin
 /** Every reason that holds, in REFUSALS' order. */
 function findingsOf(facts: DiskFacts, pools: readonly Pool[], reading: MarkReading): readonly Finding[] {
   const details = { ...ofKernel(facts, pools), ...ofMark(reading), ...ofContent(facts, reading), ...ofPools(facts.disk, pools) };
-  return REFUSALS.flatMap((reason) => {
+  const findings = REFUSALS.flatMap((reason): readonly Finding[] => {
     const detail = details[reason];
     return detail === undefined ? [] : [{ reason, detail }];
   });
+  if (findings.length > 0 || isSampled(facts.content)) return findings;
+  return [{ reason: 'probe failed', detail: 'it was not read as deep as a blank disk must be' }];
+}
+
+/** Only what was looked for everywhere can be absent: a disk that was read in part is never blank. */
+function isSampled(content: Content): boolean {
+  return content.is === 'read' && content.bytes.dirtyAt !== 'unsampled';
 }
 
 type Details = { readonly [R in Refusal]?: string | undefined };
@@ -137,6 +157,8 @@ function ofMark(reading: MarkReading): Details {
       return { 'newer mark': `format version ${reading.version}; this driver knows 1: use the newer driver` };
     case 'damaged':
       return { 'damaged mark': reading.why };
+    case 'erasing':
+      return { 'damaged mark': `erasing ${reading.note.erased} was begun and has not ended` };
     default:
       return {};
   }

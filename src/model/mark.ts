@@ -19,6 +19,8 @@ export type MarkReading =
   | { readonly is: 'torn-note' }
   /** Our note, and a prefix of the first table: a taking that was cut short and is finished the same way. */
   | { readonly is: 'unfinished'; readonly note: Note }
+  /** Our note says that an erasing was begun, and it has not come to its end. */
+  | { readonly is: 'erasing'; readonly note: Note }
   | { readonly is: 'ours'; readonly mark: OwnerMark }
   | { readonly is: 'another-node'; readonly note: Note }
   | { readonly is: 'copied'; readonly note: Note }
@@ -50,9 +52,10 @@ export function readMark(bytes: DiskBytes, disk: Disk, self: Self): MarkReading 
   }
 }
 
-/** True when a torn note or an unfinished taking needs the deep look before it can be told from damage. */
+/** True when only the deep look can tell a blank disk, a torn note or an unfinished taking from the rest. */
 export function needsSample(bytes: DiskBytes): boolean {
-  return bytes.dirtyAt === 'unsampled' && decodeNote(bytes.note).is !== 'none';
+  if (bytes.dirtyAt !== 'unsampled') return false;
+  return decodeNote(bytes.note).is !== 'none' || (isZero(bytes.head) && isZero(bytes.note) && isZero(bytes.tail));
 }
 
 function ofNote(
@@ -71,14 +74,29 @@ function ofNote(
   if (note.sectorBytes !== disk.logicalBlockBytes) {
     return { is: 'damaged', why: `the disk had sectors of ${note.sectorBytes} bytes when taken` };
   }
-  if (table === undefined) {
-    return isTakingPrefix(note, bytes)
-      ? { is: 'unfinished', note }
-      : { is: 'damaged', why: 'the note is whole, no copy of the table is' };
-  }
+  if (table === undefined && isTakingPrefix(note, bytes)) return { is: 'unfinished', note };
+  if (note.erased !== undefined && table?.diskGuid !== note.mark) return { is: 'erasing', note };
+  if (table === undefined) return { is: 'damaged', why: 'the note is whole, no copy of the table is' };
   if (!isOwned(table)) return { is: 'damaged', why: 'the note is whole, the table is not ours' };
   if (table.diskGuid !== note.mark) return { is: 'damaged', why: 'note and table are of two different takings' };
-  return { is: 'ours', mark: { note, table, torn: tornCopy(copies) } };
+  const torn = tornCopy(copies);
+  const stranger = torn === 'none' ? undefined : strangerAt(bytes, copies, note.sectorBytes);
+  return stranger === undefined ? { is: 'ours', mark: { note, table, torn } } : { is: 'damaged', why: stranger };
+}
+
+/**
+ * A torn copy is about to be written over, so what lies there must be what a cut of our own writes leaves: somebody who
+ * made a filesystem over our table moved in, and the disk is theirs.
+ */
+function strangerAt(bytes: DiskBytes, copies: GptCopies, sectorBytes: number): string | undefined {
+  const signature = bytes.signatures.find(({ usage }) => usage === 'other');
+  if (signature !== undefined) return `one copy of the table is torn, and ${signature.type} is at byte ${signature.at}`;
+  const [first, second, ...rest] = sectors(bytes.head, sectorBytes);
+  if (first && !copies.protectiveMbr && !isZero(first)) return 'the first sector is neither zero nor a protective MBR';
+  if (copies.primary.is !== 'none' || copies.backup.is !== 'whole') return undefined;
+  const entries = copies.backup.raw;
+  const foreign = rest.some((sector, at) => !isZero(sector) && Buffer.compare(sector, sectorAt(entries, at, sectorBytes)) !== 0);
+  return foreign || (second && !isZero(second)) ? 'the primary copy of the table is gone, and other bytes are there' : undefined;
 }
 
 /** The primary rules while it is whole; the backup is written first and rules only when the primary is torn. */

@@ -24,6 +24,8 @@ export type Note = {
   /** Identities of all disks of the array; a single disk: itself. */
   readonly members: readonly string[];
   readonly takenAt: string;
+  /** Fingerprint of what was erased to take the disk; the note is written first, so that a cut erasing goes on. */
+  readonly erased: string | undefined;
 };
 
 export const NOTE_VERSION = 1;
@@ -67,7 +69,7 @@ export function decodeNote(bytes: Uint8Array): NoteReading {
   const parts = /^(.*\n)sha256 ([0-9a-f]{64})\n$/s.exec(text);
   if (parts?.[1] === undefined) return { is: 'torn', why: 'no checksum at its end' };
   if (sha256(parts[1]) !== parts[2]) return { is: 'torn', why: 'its checksum does not match' };
-  return fromJson(parts[1].slice(parts[1].indexOf('{')));
+  return fromJson(parts[1].slice(parts[1].indexOf('\n{') + 1));
 }
 
 function sha256(text: string): string {
@@ -111,5 +113,6 @@ function noteFrom(raw: Readonly<Record<string, unknown>>): Note | undefined {
     carving,
     members,
     takenAt: text('takenAt'),
+    erased: text('erased') === '' ? undefined : text('erased'),
   };
 }

@@ -55,7 +55,8 @@ function fromRaw(raw: Raw): VolumeRecord | undefined {
   if (state !== 'planned' && state !== 'committed' && state !== 'deleted') return undefined;
   if (handle === undefined || mark === undefined || capabilities === undefined || sizeBytes === undefined) return undefined;
   if (name === undefined || pool === undefined || disk === undefined || slot === undefined) return undefined;
-  if (createdAt === undefined || typeof raw['generation'] !== 'number' || !isTexts(raw['mkfsOptions'])) return undefined;
+  if (createdAt === undefined || !isGeneration(raw['generation']) || !isTexts(raw['mkfsOptions'])) return undefined;
+  if (isMalformed(raw, 'requiredBytes') || isMalformed(raw, 'limitBytes')) return undefined;
   return {
     formatVersion: 1,
     state,
@@ -83,6 +84,15 @@ function textOf(raw: Raw, key: string): string | undefined {
 function bytesOf(raw: Raw, key: string): bigint | undefined {
   const value = raw[key];
   return typeof value === 'string' && /^[0-9]{1,20}$/.test(value) ? BigInt(value) : undefined;
+}
+
+/** There, and no size; a size that is not there was not asked for. */
+function isMalformed(raw: Raw, key: string): boolean {
+  return raw[key] !== undefined && bytesOf(raw, key) === undefined;
+}
+
+function isGeneration(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -32,7 +32,7 @@ function sliceOf(entry: GptEntry): Slice {
     id: entry.uuid,
     number: entry.number,
     pool: pool ?? '',
-    generation: Number(generation ?? '0') || 0,
+    generation: /^[0-9]{1,15}$/.test(generation ?? '') ? Number(generation) : 0,
     startBytes: entry.startBytes,
     sizeBytes: entry.sizeBytes,
     block: (entry.attributes & ATTR_BLOCK) !== 0n,

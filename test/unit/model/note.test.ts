@@ -1,0 +1,93 @@
+import { describe, expect, it } from '@jest/globals';
+import { decodeNote, encodeNote, NOTE_BYTES_MAX, type Note } from '../../../src/model/note.ts';
+import { NOTE } from './fixtures.ts';
+
+const textOf = (note: Note): string => Buffer.from(encodeNote(note)).toString('utf8').replace(/\0+$/, '');
+const bytes = (text: string): Uint8Array => Buffer.from(`${text}\0\0\0`);
+
+describe('encodeNote()', () => {
+  it('begins with words for a person: what it is, whose the disk is, what to run', () => {
+    const [title, whose, what] = textOf(NOTE).split('\n');
+    expect(title).toBe('instance-store-csi owner mark, format version 1');
+    expect(whose).toBe(
+      'This disk belongs to the CSI driver instance-store.csi.dev on node node-a, pool fast.',
+    );
+    expect(what).toContain('instance-store-csi status');
+  });
+
+  it('fills whole blocks of 4 KiB', () => {
+    expect(encodeNote(NOTE).length).toBe(4096);
+    expect(encodeNote({ ...NOTE, members: Array(60).fill('x'.repeat(60)) }).length).toBe(8192);
+  });
+
+  it('refuses a note that its place cannot hold', () => {
+    expect(() => encodeNote({ ...NOTE, pool: 'x'.repeat(NOTE_BYTES_MAX) })).toThrow(RangeError);
+  });
+});
+
+describe('decodeNote()', () => {
+  it.each<Partial<Note>>([
+    {},
+    { carving: 'whole' },
+    { sectorBytes: 4096 },
+    { diskBytes: 9007199254740993n },
+    { members: ['a', 'b'] },
+    { pool: 'brackets {of} "every" kind', node: 'knoten-ä' },
+    { erased: 'f'.repeat(64) },
+  ])('reads back what encodeNote() wrote with %j', (change) => {
+    const note = { ...NOTE, ...change };
+    expect(decodeNote(encodeNote(note))).toEqual({ is: 'note', note });
+  });
+
+  it.each([
+    ['zeros', new Uint8Array(4096)],
+    ['nothing', new Uint8Array(0)],
+    ["somebody else's text", bytes('hello')],
+    ['our text behind other bytes', bytes(` ${textOf(NOTE)}`)],
+  ])('finds none in %s', (_what, found) => {
+    expect(decodeNote(found)).toEqual({ is: 'none' });
+  });
+
+  it('calls every note that was cut short torn, at whatever byte behind its title', () => {
+    const text = textOf(NOTE);
+    const title = 'instance-store-csi owner mark, format version '.length;
+    const readings = Array.from(
+      { length: text.length - title },
+      (_, at) => decodeNote(bytes(text.slice(0, title + at))).is,
+    );
+    expect(new Set(readings)).toEqual(new Set(['torn']));
+  });
+
+  it('calls a note torn whichever of its bytes changed behind the version', () => {
+    const whole = encodeNote(NOTE);
+    const from = textOf(NOTE).indexOf('\n');
+    const readings = Array.from({ length: textOf(NOTE).length - from }, (_, at) => {
+      const changed = Uint8Array.from(whole);
+      changed[from + at] = (changed[from + at] ?? 0) ^ 1;
+      return decodeNote(changed).is;
+    });
+    expect(new Set(readings)).toEqual(new Set(['torn']));
+  });
+
+  it.each<[string, object]>([
+    ['no mark', { mark: undefined }],
+    ['a mark that is no UUID', { mark: 'x' }],
+    ['no owner partition', { ownerPartition: undefined }],
+    ['an array of another level', { array: 'raid5' }],
+    ['an unknown carving', { carving: 'loaf' }],
+    ['members that are no texts', { members: [1] }],
+    ['members that are no list', { members: 'a' }],
+    ['sectors in words', { sectorBytes: 'small' }],
+    ['no driver', { driver: '' }],
+    ['no machine', { machine: undefined }],
+  ])('calls a note with %s torn although its checksum is right', (_what, change) => {
+    expect(decodeNote(encodeNote({ ...NOTE, ...change } as Note)).is).toBe('torn');
+  });
+
+  it.each([
+    ['whole', 2, textOf({ ...NOTE, formatVersion: 2 as 1 })],
+    ['of a form we cannot know', 17, 'instance-store-csi owner mark, format version 17\nCBOR follows'],
+  ])('names the version of a newer note, %s', (_what, version, text) => {
+    expect(decodeNote(bytes(text))).toEqual({ is: 'newer', version });
+  });
+});
