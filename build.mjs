@@ -30,4 +30,6 @@ await build({
   },
 });
 copyFileSync('proto/csi.proto', 'dist/csi.proto');
-console.log(`built ${entryPoints.map(({ out }) => `dist/${out}.mjs`).join(', ') || 'nothing: no source yet'}`);
+console.log(
+  `built ${entryPoints.map(({ out }) => `dist/${out}.mjs`).join(', ') || 'nothing: no source yet'}`,
+);
