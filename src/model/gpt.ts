@@ -45,27 +45,62 @@ export type GptCopy =
   | { readonly is: 'none' }
   | { readonly is: 'torn'; readonly why: string };
 
-export type GptCopies = { readonly protectiveMbr: boolean; readonly primary: GptCopy; readonly backup: GptCopy };
+export type GptCopies = {
+  readonly protectiveMbr: boolean;
+  readonly primary: GptCopy;
+  readonly backup: GptCopy;
+};
 
 /** Both copies out of a disk's first and last bytes (64 KiB each are plenty for 256 entries and 4 KiB sectors). */
-export function parseGpt(head: Uint8Array, tail: Uint8Array, sectorBytes: number, diskBytes: bigint): GptCopies {
+export function parseGpt(
+  head: Uint8Array,
+  tail: Uint8Array,
+  sectorBytes: number,
+  diskBytes: bigint,
+): GptCopies {
   const lastLba = diskBytes / BigInt(sectorBytes) - 1n;
   return {
     protectiveMbr: head[510] === 0x55 && head[511] === 0xaa && head[450] === 0xee,
-    primary: parseCopy(view(head, sectorBytes), (lba) => Number(lba) * sectorBytes, head, 1n, sectorBytes),
-    backup: parseCopy(
-      view(tail, tail.length - sectorBytes),
-      (lba) => tail.length - Number(lastLba + 1n - lba) * sectorBytes,
-      tail,
-      lastLba,
-      sectorBytes,
+    primary: sensible(
+      parseCopy(view(head, sectorBytes), (lba) => Number(lba) * sectorBytes, head, 1n, sectorBytes),
+      diskBytes,
+    ),
+    backup: sensible(
+      parseCopy(
+        view(tail, tail.length - sectorBytes),
+        (lba) => tail.length - Number(lastLba + 1n - lba) * sectorBytes,
+        tail,
+        lastLba,
+        sectorBytes,
+      ),
+      diskBytes,
     ),
   };
 }
 
+/** A right checksum over ranges that cannot be: whoever computes with them would write over something else. */
+function sensible(copy: GptCopy, diskBytes: bigint): GptCopy {
+  const why = copy.is === 'whole' ? nonsenseIn(copy.table, diskBytes) : undefined;
+  return why === undefined ? copy : { is: 'torn', why };
+}
+
+function nonsenseIn(table: Gpt, diskBytes: bigint): string | undefined {
+  if (table.usableEndBytes > diskBytes) return 'table of a larger disk';
+  let end = table.firstUsableBytes;
+  for (const entry of table.entries.toSorted((a, b) => (a.startBytes < b.startBytes ? -1 : 1))) {
+    if (entry.sizeBytes <= 0n) return `entry ${entry.number} ends before it begins`;
+    if (entry.startBytes < end)
+      return `entry ${entry.number} begins inside another or before the usable range`;
+    end = entry.startBytes + entry.sizeBytes;
+    if (end > table.usableEndBytes) return `entry ${entry.number} ends behind the usable range`;
+  }
+  return undefined;
+}
+
+/** The header at `offset`; shorter when the bytes do not reach that far. */
 function view(bytes: Uint8Array, offset: number): DataView {
-  const length = Math.max(0, Math.min(HEADER_BYTES, bytes.length - offset));
-  return new DataView(bytes.buffer, bytes.byteOffset + Math.max(0, Math.min(offset, bytes.length)), length);
+  const header = offset < 0 ? bytes.subarray(0, 0) : bytes.subarray(offset, offset + HEADER_BYTES);
+  return new DataView(header.buffer, header.byteOffset, header.length);
 }
 
 function parseCopy(
@@ -79,7 +114,8 @@ function parseCopy(
   const raw = new Uint8Array(header.buffer, header.byteOffset, HEADER_BYTES);
   if (Buffer.from(raw.subarray(0, 8)).toString('latin1') !== 'EFI PART') return { is: 'none' };
   if (header.getUint32(12, true) !== HEADER_BYTES) return { is: 'torn', why: 'header of an unknown size' };
-  if (header.getUint32(16, true) !== headerCrc(raw)) return { is: 'torn', why: 'header checksum does not match' };
+  if (header.getUint32(16, true) !== headerCrc(raw))
+    return { is: 'torn', why: 'header checksum does not match' };
   if (header.getBigUint64(24, true) !== ownLba) return { is: 'torn', why: 'header is not where it says' };
   const count = header.getUint32(80, true);
   if (header.getUint32(84, true) !== ENTRY_BYTES || count > TABLE_ENTRIES) {
@@ -87,8 +123,10 @@ function parseCopy(
   }
   const at = offsetOf(header.getBigUint64(72, true));
   const array = bytes.subarray(at, at + count * ENTRY_BYTES);
-  if (at < 0 || array.length !== count * ENTRY_BYTES) return { is: 'torn', why: 'entries lie outside what was read' };
-  if (header.getUint32(88, true) !== crc32(array)) return { is: 'torn', why: 'checksum of the entries does not match' };
+  if (at < 0 || array.length !== count * ENTRY_BYTES)
+    return { is: 'torn', why: 'entries lie outside what was read' };
+  if (header.getUint32(88, true) !== crc32(array))
+    return { is: 'torn', why: 'checksum of the entries does not match' };
   return { is: 'whole', table: tableOf(header, raw, array, sectorBytes), raw: array };
 }
 
@@ -130,7 +168,10 @@ function parseEntries(array: Uint8Array, sector: bigint): readonly GptEntry[] {
 }
 
 /** Where 256 entries of a disk may lie: behind the first MiB, before the backup copy. */
-export function usableRange(diskBytes: bigint, sectorBytes: number): { readonly start: bigint; readonly end: bigint } {
+export function usableRange(
+  diskBytes: bigint,
+  sectorBytes: number,
+): { readonly start: bigint; readonly end: bigint } {
   const sector = BigInt(sectorBytes);
   const lastUsableEnd = (diskBytes / sector - 1n) * sector - BigInt(ARRAY_BYTES);
   return { start: 1024n ** 2n, end: lastUsableEnd };
@@ -145,7 +186,8 @@ export function encodeGpt(table: Gpt, diskBytes: bigint): readonly GptRegion[] {
   const array = encodeEntries(table, sector);
   const arrayLbas = BigInt(ARRAY_BYTES) / sector;
   const backupArrayLba = lastLba - arrayLbas;
-  const header = (own: bigint, other: bigint, arrayLba: bigint) => encodeHeader(table, array, own, other, arrayLba);
+  const header = (own: bigint, other: bigint, arrayLba: bigint) =>
+    encodeHeader(table, array, own, other, arrayLba);
   return [
     { what: 'backup entries', offset: backupArrayLba * sector, bytes: array },
     { what: 'backup header', offset: lastLba * sector, bytes: header(lastLba, 1n, backupArrayLba) },
@@ -170,7 +212,13 @@ function encodeEntries(table: Gpt, sector: bigint): Uint8Array {
   return array;
 }
 
-function encodeHeader(table: Gpt, array: Uint8Array, own: bigint, other: bigint, arrayLba: bigint): Uint8Array {
+function encodeHeader(
+  table: Gpt,
+  array: Uint8Array,
+  own: bigint,
+  other: bigint,
+  arrayLba: bigint,
+): Uint8Array {
   const bytes = new Uint8Array(table.sectorBytes);
   const sector = BigInt(table.sectorBytes);
   const header = new DataView(bytes.buffer);
