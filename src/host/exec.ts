@@ -1,0 +1,238 @@
+import { execa } from 'execa';
+import { DriverError, messageOf } from '../model/errors.ts';
+import type { Crashpoints } from './crashpoint.ts';
+
+/** The one file that starts host commands. Everything else says what to run: an argv, never a shell. */
+export type HostCommand = {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly input?: string | Uint8Array;
+  readonly timeoutMs: number;
+  /** [0] when not given. */
+  readonly okCodes?: readonly number[];
+  /** Kernel path that the command works on; while one hangs, others on it are refused. */
+  readonly device?: string;
+  /** True when the command can change a disk or the kernel: these have crashpoints. */
+  readonly effect?: boolean;
+};
+
+export type HostResult = {
+  readonly code: number;
+  readonly stdout: Uint8Array;
+  readonly stderr: string;
+  readonly durationMs: number;
+};
+
+/** @throws DriverError `host-failed`, `unknown` (did not end in time), `inaccessible` (the device hangs) */
+export type Exec = (command: HostCommand) => Promise<HostResult>;
+
+/** Every way in which a command can end. `hung` = SIGKILL did not end it either. */
+export type Ending =
+  | { readonly is: 'exit'; readonly code: number }
+  | { readonly is: 'signal'; readonly signal: string }
+  | { readonly is: 'timeout' }
+  | { readonly is: 'hung' }
+  | { readonly is: 'too-much-output' }
+  | { readonly is: 'missing'; readonly program: string }
+  | { readonly is: 'not-spawned'; readonly why: string };
+
+export type ExecEvent = {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly device: string | undefined;
+  readonly durationMs: number;
+  readonly ending: Ending;
+};
+
+export type ExecListener = (event: ExecEvent) => void;
+
+const OUTPUT_BYTES_MAX = 1024 ** 2;
+const TERM_TO_KILL_MS = 1000;
+const KILL_TO_GIVING_UP_MS = 2000;
+/** How long a dead command's descendants may hold its output open before they are killed. */
+const OUTPUT_GRACE_MS = 250;
+
+type Output = { readonly ending: Ending; readonly stdout: Uint8Array; readonly stderr: string };
+
+/**
+ * Runs commands with bounds on time and output. No child outlives this process; where one did all the same (in the
+ * kernel, or before it could ask for its death), it holds `lockFd`, so that the state directory's lock stays taken.
+ */
+export function createExec(options: {
+  readonly lockFd?: number;
+  readonly crashpoints: Crashpoints;
+  readonly listener?: ExecListener;
+}): Exec {
+  const hung = new Map<string, string>();
+  return async (command) => {
+    refuseHung(command, hung);
+    const startedAtMs = performance.now();
+    const effect = command.effect === true ? effectOf(command) : undefined;
+    if (effect !== undefined) options.crashpoints.before(effect);
+    const child = start(command, options.lockFd);
+    if (effect !== undefined) options.crashpoints.during(effect);
+    const output = await outputOf(child, command, hung);
+    if (effect !== undefined) options.crashpoints.after(effect);
+    const durationMs = performance.now() - startedAtMs;
+    const { command: name, args, device } = command;
+    options.listener?.({ command: name, args, device, durationMs, ending: output.ending });
+    return judgeEnding(command, output, durationMs);
+  };
+}
+
+/** `exec COMMAND ARGS…`, short enough for one line of a record. */
+function effectOf(command: HostCommand): string {
+  return ['exec', command.command, ...command.args].join(' ').slice(0, 80);
+}
+
+function refuseHung(command: HostCommand, hung: ReadonlyMap<string, string>): void {
+  const since = hung.get(command.device ?? '');
+  if (since === undefined) return;
+  throw new DriverError('inaccessible', `${command.device} does not answer: ${since} on it never returned`, {
+    reason: 'DeviceNotAnswering',
+  });
+}
+
+type Child = ReturnType<typeof start>;
+
+function start(command: HostCommand, lockFd: number | undefined) {
+  // execa takes any descriptor, its types know those below 10 only.
+  const inherited = lockFd === undefined ? [] : [lockFd as 9];
+  const child = execa('setpriv', ['--pdeathsig', 'KILL', '--', command.command, ...command.args], {
+    stdio: [command.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...inherited],
+    ...(command.input === undefined ? {} : { input: command.input }),
+    encoding: 'buffer',
+    maxBuffer: OUTPUT_BYTES_MAX,
+    stripFinalNewline: false,
+    env: { LC_ALL: 'C' },
+    detached: true,
+    cleanup: false,
+    reject: false,
+  });
+  // A descendant that holds the output open must not lengthen the wait.
+  child.nodeChildProcess.once('exit', () => setTimeout(() => closeOutput(child), OUTPUT_GRACE_MS).unref());
+  return child;
+}
+
+function closeOutput(child: Child): void {
+  if (child.stdout.closed && child.stderr.closed) return;
+  signalGroup(child, 'SIGKILL');
+  child.stdout.destroy();
+  child.stderr.destroy();
+}
+
+function signalGroup(child: Child, signal: 'SIGTERM' | 'SIGKILL'): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // Nobody of the group is left: what was wanted.
+  }
+}
+
+async function outputOf(child: Child, command: HostCommand, hung: Map<string, string>): Promise<Output> {
+  const inTime = await within(child, command.timeoutMs);
+  if (inTime !== undefined) return outputFrom(inTime, command);
+  signalGroup(child, 'SIGTERM');
+  if ((await within(child, TERM_TO_KILL_MS)) === undefined) {
+    signalGroup(child, 'SIGKILL');
+    if ((await within(child, KILL_TO_GIVING_UP_MS)) === undefined) return giveUp(child, command, hung);
+  }
+  return { ending: { is: 'timeout' }, stdout: new Uint8Array(), stderr: '' };
+}
+
+function giveUp(child: Child, command: HostCommand, hung: Map<string, string>): Output {
+  const { device } = command;
+  if (device !== undefined) {
+    hung.set(device, command.command);
+    child.nodeChildProcess.once('exit', () => hung.delete(device));
+  }
+  child.nodeChildProcess.unref();
+  closeOutput(child);
+  return { ending: { is: 'hung' }, stdout: new Uint8Array(), stderr: '' };
+}
+
+/** What the promise gives, or undefined when it gave nothing in time. */
+async function within<T>(promise: PromiseLike<T>, timeoutMs: number): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), timeoutMs);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function outputFrom(result: Awaited<Child>, command: HostCommand): Output {
+  const stderr = Buffer.from(result.stderr ?? []).toString('utf8');
+  return { ending: endingOf(result, stderr, command), stdout: result.stdout ?? new Uint8Array(), stderr };
+}
+
+function endingOf(result: Awaited<Child>, stderr: string, command: HostCommand): Ending {
+  if (result.isMaxBuffer === true) return { is: 'too-much-output' };
+  if (result.exitCode === 127 && stderr.startsWith('setpriv: '))
+    return { is: 'missing', program: command.command };
+  if (result.exitCode !== undefined) return { is: 'exit', code: result.exitCode };
+  if (result.signal !== undefined) return { is: 'signal', signal: result.signal };
+  if (result.code === 'ENOENT') return { is: 'missing', program: 'setpriv' };
+  return { is: 'not-spawned', why: messageOf(result.cause) };
+}
+
+function judgeEnding(command: HostCommand, output: Output, durationMs: number): HostResult {
+  const { ending, stdout, stderr } = output;
+  if (ending.is === 'exit' && (command.okCodes ?? [0]).includes(ending.code)) {
+    return { code: ending.code, stdout, stderr, durationMs };
+  }
+  const subject = command.device === undefined ? command.command : `${command.command} ${command.device}`;
+  const hungReason = ending.is === 'hung' ? ({ reason: 'DeviceNotAnswering' } as const) : {};
+  const kind = ending.is === 'hung' || ending.is === 'timeout' ? 'unknown' : 'host-failed';
+  throw new DriverError(
+    kind,
+    `${subject} ${inWords(ending, command.timeoutMs)}${shortened(stderr)}`,
+    hungReason,
+  );
+}
+
+function inWords(ending: Ending, timeoutMs: number): string {
+  switch (ending.is) {
+    case 'exit':
+      return `failed: exit code ${ending.code}`;
+    case 'signal':
+      return `failed: ended by ${ending.signal}`;
+    case 'timeout':
+      return `did not return within ${timeoutMs / 1000} s and was killed`;
+    case 'hung':
+      return `did not return within ${timeoutMs / 1000} s and cannot be killed: the device does not answer`;
+    case 'too-much-output':
+      return `failed: wrote more than ${OUTPUT_BYTES_MAX} bytes`;
+    case 'missing':
+      return `failed: ${ending.program} is not installed (Debian package ${packageOf(ending.program)})`;
+    case 'not-spawned':
+      return `failed: could not be started: ${ending.why}`;
+  }
+}
+
+/** `: ` and the first few lines of what the command complained about, fit for a message; empty when it said nothing. */
+function shortened(stderr: string): string {
+  const lines = stderr.replace(/[\p{Cc}\s]+/gu, ' ').trim();
+  return lines === '' ? '' : `: ${lines.slice(0, 300)}`;
+}
+
+const PACKAGES: Readonly<Record<string, string>> = {
+  sfdisk: 'fdisk',
+  mount: 'mount',
+  umount: 'mount',
+  'mkfs.xfs': 'xfsprogs',
+  xfs_growfs: 'xfsprogs',
+  'mkfs.ext4': 'e2fsprogs',
+  resize2fs: 'e2fsprogs',
+  e2fsck: 'e2fsprogs',
+  'mkfs.btrfs': 'btrfs-progs',
+  btrfs: 'btrfs-progs',
+  dd: 'coreutils',
+  stat: 'coreutils',
+};
+
+function packageOf(program: string): string {
+  return PACKAGES[program] ?? 'util-linux';
+}
