@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import type { Content, DiskBytes } from '../model/disk.ts';
+import type { Content, DiskBytes, Signature } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
-import { parseSignatures, signaturesCommand } from './blkid.ts';
+import * as blkid from './blkid.ts';
 import type { Exec, HostCommand } from './exec.ts';
 import type { ProbeOptions, ProbeReport } from './probe-child.ts';
+import * as wipefs from './wipefs.ts';
 
 const TIMEOUT_MS = 20_000;
 /** 84 MiB of a slow disk, most of it scattered. */
@@ -24,13 +25,21 @@ export async function probeDisk(
     if (BigInt(report.sizeBytes) !== disk.sizeBytes) {
       return { is: 'failed', why: `${disk.path} has ${report.sizeBytes} bytes, but had ${disk.sizeBytes}` };
     }
-    const signatures = parseSignatures(await exec(signaturesCommand(disk.path)));
+    const signatures = await readSignatures(exec, disk.path);
     return { is: 'read', bytes: { ...bytesOf(report), signatures } };
   } catch (error) {
     if (error instanceof DriverError || error instanceof SyntaxError)
       return { is: 'failed', why: error.message };
     throw error;
   }
+}
+
+/** wipefs tells places and fails where it cannot read; blkid knows a few kinds more. */
+async function readSignatures(exec: Exec, path: string): Promise<readonly Signature[]> {
+  const placed = wipefs.parseSignatures(await exec(wipefs.signaturesCommand(path)));
+  const others = blkid.parseSignatures(await exec(blkid.signaturesCommand(path)));
+  const known = new Set(placed.map(({ type }) => type));
+  return placed.length > 1 ? placed : [...placed, ...others.filter(({ type }) => !known.has(type))];
 }
 
 export function probeCommand(path: string, options: ProbeOptions): HostCommand {

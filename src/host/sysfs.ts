@@ -1,4 +1,4 @@
-import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ABSENT, type Answer, present, unknown } from '../model/answer.ts';
@@ -108,7 +108,7 @@ async function stampOf(dir: string) {
 
 async function isGone(dir: string): Promise<boolean> {
   try {
-    await lstat(dir);
+    await stat(dir);
     return false;
   } catch (error) {
     if (isNoAttribute(error)) return true;
@@ -187,8 +187,8 @@ async function resolved(dir: string): Promise<string> {
 
 /** From where the device hangs; ATA, SAS and USB disks are SCSI to the kernel. */
 export function transportOf(sysPath: string): Transport {
-  if (/\/nvme[^/]*\/nvme[^/]*\//.test(sysPath)) return 'nvme';
-  if (/\/host\d+\/.*\/target/.test(sysPath)) return 'scsi';
+  if (/\/nvme[^/]*\/nvme[^/]*$/.test(sysPath)) return 'nvme';
+  if (/\/host\d+\/(.*\/)?target/.test(sysPath)) return 'scsi';
   if (/\/virtio\d+\/block\//.test(sysPath)) return 'virtio';
   return /\/loop\d+$/.test(sysPath) ? 'loop' : 'other';
 }
@@ -254,4 +254,14 @@ async function orUnknown<T>(what: string, read: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw new DriverError('unknown', `Cannot ${what}: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/**
+ * The kernel's count of writes and discards on a disk and its partitions since it came, as text to compare: equal
+ * counts mean that nothing was written in between.
+ * @see Documentation/ABI/stable/sysfs-block, `stat`
+ */
+export async function readWriteCount(name: string, root = '/sys'): Promise<string> {
+  const fields = (await readFile(`${root}/block/${name}/stat`, 'utf8').catch(() => '')).trim().split(/\s+/);
+  return `${fields[4] ?? ''}/${fields[6] ?? ''}/${fields[11] ?? ''}/${fields[13] ?? ''}`;
 }
