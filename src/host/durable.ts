@@ -3,6 +3,7 @@ import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { DriverError, messageOf } from '../model/errors.ts';
 import type { Crashpoints } from './crashpoint.ts';
+import { errnoOf } from './errno.ts';
 
 /**
  * Writes files of the state directory so that after a power cut each is the old one or the new one, whole. One
@@ -53,7 +54,7 @@ async function remove(path: string, crashpoints: Crashpoints): Promise<void> {
   try {
     await unlink(path);
   } catch (error) {
-    if (!isCode(error, 'ENOENT')) throw error;
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
   // Also when it was gone: the process that removed it may have been killed before it was on disk.
   await syncDirectory(dirname(path));
@@ -70,10 +71,6 @@ async function using(file: FileHandle, work: (file: FileHandle) => Promise<void>
   } finally {
     await file.close();
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 async function inWords(verb: string, path: string, work: () => Promise<void>): Promise<void> {

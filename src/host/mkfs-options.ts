@@ -45,7 +45,7 @@ const EXT4_FEATURES = [
   ...['meta_bg', 'metadata_csum', 'metadata_csum_seed', 'orphan_file', 'project', 'quota', 'resize_inode'],
   ...['sparse_super', 'sparse_super2', 'stable_inodes', 'uninit_bg', 'verity'],
 ];
-const BTRFS_FEATURES = ['extref', 'free-space-tree', 'mixed-bg', 'no-holes', 'quota', 'skinny-metadata'];
+const BTRFS_FEATURES = ['extref', 'mixed-bg', 'no-holes', 'skinny-metadata'];
 
 /** A list of features, each with ^ before it to switch it off. */
 const features = (names: readonly string[]): Rule =>

@@ -2,6 +2,7 @@ import { lstat, mkdir, open, readlink, rmdir, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DriverError, messageOf } from '../model/errors.ts';
 import type { Crashpoints } from './crashpoint.ts';
+import { errnoOf } from './errno.ts';
 
 const PATH_BYTES_MAX = 4096;
 
@@ -55,7 +56,7 @@ async function linkAt(path: string): Promise<Link> {
   try {
     return { is: 'link', to: await readlink(path) };
   } catch (error) {
-    const code = codeOf(error);
+    const code = errnoOf(error);
     if (code === 'EINVAL') return { is: 'plain' };
     if (code === 'ENOENT') return { is: 'absent' };
     const kind = code === 'ENOTDIR' ? 'invalid-argument' : 'host-failed';
@@ -77,7 +78,7 @@ export async function makeTargetFile(path: string, crashpoints: Crashpoints): Pr
     try {
       await (await open(path, 'wx', 0o640)).close();
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
+      if (errnoOf(error) !== 'EEXIST') throw error;
       if ((await lstat(path)).isDirectory()) throw new Error('a directory is there, want a file or nothing');
     }
   });
@@ -91,7 +92,7 @@ export async function removeTarget(path: string, crashpoints: Crashpoints): Prom
   try {
     await around(crashpoints, 'rmdir', path, () => rmdir(path));
   } catch (error) {
-    const code = codeOf((error as DriverError).cause);
+    const code = errnoOf((error as DriverError).cause);
     if (code === 'ENOENT') return;
     if (code !== 'ENOTDIR') throw error;
     await removeFile(path, crashpoints);
@@ -117,13 +118,9 @@ async function around(
   try {
     await work();
   } catch (error) {
-    const kind = codeOf(error) === 'EBUSY' ? 'in-use' : 'host-failed';
+    const kind = errnoOf(error) === 'EBUSY' ? 'in-use' : 'host-failed';
     throw new DriverError(kind, `cannot ${effect} ${path}: ${messageOf(error)}`, { cause: error });
   } finally {
     crashpoints.after(effect);
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

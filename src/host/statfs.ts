@@ -16,24 +16,15 @@ type MountStats = Extract<VolumeStats, { readonly type: 'mount' }>;
 /** As df counts: used = total - free, and available is what is left for others than root. */
 export function parseStatfs(result: HostResult): MountStats {
   const text = Buffer.from(result.stdout).toString('utf8').trim();
-  const [block, total, free, available, inodes, inodesFree] = text.split(' ').map(count);
-  if (
-    inodesFree === undefined ||
-    !block ||
-    total === undefined ||
-    free === undefined ||
-    available === undefined
-  ) {
+  if (!/^[0-9]+( [0-9]+){5}$/.test(text)) {
     throw new DriverError('unknown', `stat --file-system answered ${JSON.stringify(text)}`);
   }
-  const inodesTotal = inodes ?? 0n;
+  const [block = 0n, total = 0n, free = 0n, available = 0n, inodes = 0n, inodesFree = 0n] = text
+    .split(' ')
+    .map(BigInt);
   return {
     type: 'mount',
     bytes: { total: total * block, used: (total - free) * block, available: available * block },
-    inodes: { total: inodesTotal, used: inodesTotal - inodesFree, available: inodesFree },
+    inodes: { total: inodes, used: inodes - inodesFree, available: inodesFree },
   };
-}
-
-function count(text: string): bigint | undefined {
-  return /^[0-9]+$/.test(text) ? BigInt(text) : undefined;
 }
