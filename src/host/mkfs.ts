@@ -18,7 +18,8 @@ export function fsMinimumBytes(fsType: FsType): bigint {
 /**
  * Makes a filesystem over whatever is on `device`, of features that the kernel (`uname -r`) can mount. Nothing is
  * discarded: sanitizing is another step's work. `options` come from checkMkfsOptions() and win over ours; `extra` is
- * appended as it is. Wants xfsprogs 5.19, e2fsprogs 1.47 or newer (Debian 12).
+ * appended as it is. Wants xfsprogs 5.19, e2fsprogs 1.47 or newer (Debian 12). Wipe the signatures first: mkfs.btrfs
+ * refuses a UUID that blkid finds anywhere, also on this very device after an mkfs that was killed or not recorded.
  */
 export function mkfsCommand(what: {
   readonly fsType: FsType;
