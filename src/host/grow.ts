@@ -3,7 +3,10 @@ import type { HostCommand } from './exec.ts';
 
 const TIMEOUT_MS = 10 * 60_000;
 
-/** Grows a mounted filesystem to the size of its device; one that fills it already stays as it is, with exit code 0. */
+/**
+ * Grows a mounted filesystem to the size of its device; one that fills it already stays as it is, with exit code 0.
+ * ext4 wants CAP_SYS_RESOURCE, which a privileged pod has.
+ */
 export function growCommand(fsType: FsType, device: string, mountPath: string): HostCommand {
   return { ...argv(fsType, device, mountPath), timeoutMs: TIMEOUT_MS, device, effect: true };
 }

@@ -8,11 +8,12 @@ export { type CheckedMkfsOptions, checkMkfsOptions } from './mkfs-options.ts';
 const TIMEOUT_MS = 30 * 60_000;
 
 /**
- * The least that mkfs takes: mkfs.xfs 6.1 refuses below 300 MiB, mkfs.btrfs 6.2 below 109 MiB; ext4 goes down to 2 MiB
- * with a journal, at 4 MiB something is left for the user.
+ * The least that a volume of this filesystem may have. mkfs.xfs 6.1 refuses below 300 MiB. mkfs.btrfs 6.2 would take
+ * 109 MiB, but the kernel resizes none to less than 256 MiB. ext4 goes down to 2 MiB with a journal; at 4 MiB something
+ * is left for the user.
  */
 export function fsMinimumBytes(fsType: FsType): bigint {
-  return { xfs: 300n, ext4: 4n, btrfs: 109n }[fsType] * MIB;
+  return { xfs: 300n, ext4: 4n, btrfs: 256n }[fsType] * MIB;
 }
 
 /**
