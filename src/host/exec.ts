@@ -27,7 +27,7 @@ export type HostResult = {
 export type Exec = (command: HostCommand) => Promise<HostResult>;
 
 /** Every way in which a command can end. `hung` = SIGKILL did not end it either. */
-export type Ending =
+type Ending =
   | { readonly is: 'exit'; readonly code: number }
   | { readonly is: 'signal'; readonly signal: string }
   | { readonly is: 'timeout' }

@@ -3,7 +3,7 @@ import type { FsType } from '../model/volume.ts';
 import type { HostCommand } from './exec.ts';
 import { flagsOf } from './mkfs-options.ts';
 
-export { type CheckedMkfsOptions, checkMkfsOptions } from './mkfs-options.ts';
+export { checkMkfsOptions } from './mkfs-options.ts';
 
 const TIMEOUT_MS = 30 * 60_000;
 

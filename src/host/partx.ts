@@ -19,7 +19,7 @@ export function resizePartitionCommand(path: string, number: number): HostComman
 }
 
 /** delpart, not `partx -d`: that one is silent about a partition that is not there, and about why it failed. */
-export function deletePartitionCommand(path: string, number: number): HostCommand {
+function deletePartitionCommand(path: string, number: number): HostCommand {
   return { ...command('delpart', [path, `${number}`], path), okCodes: [0, 1] };
 }
 
