@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { loadPackageDefinition, Server, ServerCredentials } from '@grpc/grpc-js';
+import { loadPackageDefinition, Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { DriverError } from '../model/errors.ts';
 import type { Volumes } from '../volumes/api.ts';
@@ -35,6 +35,9 @@ const DRAIN_TIMEOUT_MS = 5_000;
 export async function serve(options: ServeOptions): Promise<{ stop(): Promise<void> }> {
   const path = socketPath(options.endpoint);
   await clearStaleSocket(path);
+  setLogger({
+    error: (...words: unknown[]) => options.log.warn({ grpc: words.join(' ') }, 'gRPC complains'),
+  });
   const server = new Server({ 'grpc.enable_channelz': 0 });
   addServices(server, options);
   await bind(server, path);
@@ -82,9 +85,16 @@ async function bind(server: Server, path: string): Promise<void> {
   }
 }
 
-/** A client that never closes its connection would hold tryShutdown for ever. The socket file goes with the listener. */
-async function drain(server: Server): Promise<void> {
-  const force = setTimeout(() => server.forceShutdown(), DRAIN_TIMEOUT_MS);
-  await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  clearTimeout(force);
+/** A call or a client that never ends would hold tryShutdown for ever. The socket file goes with the listener. */
+function drain(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, DRAIN_TIMEOUT_MS);
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
 }

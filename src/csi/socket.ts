@@ -1,5 +1,6 @@
 import { lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { errnoOf } from '../host/errno.ts';
 import { DriverError, messageOf } from '../model/errors.ts';
 
 /** sun_path of unix(7) holds 108 bytes with the closing zero. */
@@ -51,7 +52,7 @@ export async function clearStaleSocket(path: string): Promise<void> {
 }
 
 function absent(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  if (errnoOf(error) === 'ENOENT') return undefined;
   throw new DriverError('host-failed', `endpoint: cannot look at the path: ${messageOf(error)}`, {
     cause: error,
   });

@@ -7,15 +7,20 @@ import { END_BYTES, NOTE_AT, type Range, type Segment, segments } from './sampli
  * A program of its own (dist/probe.mjs): reads one disk and prints what it found as one line of JSON. Opening and
  * reading a sick disk may never return, and four such calls would stop the driver; a child can be left behind.
  *
- *   probe PATH '{"sample":true,"fingerprint":false}'
+ *   probe PATH '{"sample":true,"fingerprint":false,"claim":true}'
  *
  * Exit 1 with words on stderr when anything could not be read.
  */
 
-export type ProbeOptions = { readonly sample: boolean; readonly fingerprint: boolean };
+export type ProbeOptions = {
+  readonly sample: boolean;
+  readonly fingerprint: boolean;
+  /** Ask whether the disk can be had exclusively. For that moment nobody else can mount it: not for disks in service. */
+  readonly claim: boolean;
+};
 
 export type ProbeReport = {
-  readonly exclusive: 'free' | 'busy';
+  readonly exclusive: 'free' | 'busy' | 'unasked';
   /** Decimal, like `dirtyAt`: JSON has no bigint. */
   readonly sizeBytes: string;
   readonly head: string;
@@ -31,7 +36,7 @@ const CHUNK = Buffer.alloc(CHUNK_BYTES);
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
 export function probe(path: string, options: ProbeOptions): ProbeReport {
-  const exclusive = claim(path);
+  const exclusive = options.claim ? claim(path) : 'unasked';
   // Not read through the exclusive descriptor: while that is open nobody else can mount what lies on the disk.
   const fd = openSync(path, constants.O_RDONLY);
   try {

@@ -258,10 +258,12 @@ async function orUnknown<T>(what: string, read: () => Promise<T>): Promise<T> {
 
 /**
  * The kernel's count of writes and discards on a disk and its partitions since it came, as text to compare: equal
- * counts mean that nothing was written in between.
- * @see Documentation/ABI/stable/sysfs-block, `stat`
+ * counts mean that nothing was written in between. Undefined when it cannot be read or the disk does not count.
+ * @see Documentation/ABI/stable/sysfs-block, `stat` and `queue/iostats`
  */
-export async function readWriteCount(name: string, root = '/sys'): Promise<string> {
-  const fields = (await readFile(`${root}/block/${name}/stat`, 'utf8').catch(() => '')).trim().split(/\s+/);
-  return `${fields[4] ?? ''}/${fields[6] ?? ''}/${fields[11] ?? ''}/${fields[13] ?? ''}`;
+export async function readWriteCount(name: string, root = '/sys'): Promise<string | undefined> {
+  const text = (file: string) => readFile(`${root}/block/${name}/${file}`, 'utf8').catch(() => '');
+  const [stat, counting] = await Promise.all([text('stat'), text('queue/iostats')]);
+  const fields = stat.trim().split(/\s+/);
+  return counting.trim() === '1' && fields.length > 13 ? [4, 6, 11, 13].map((at) => fields[at]).join('/') : undefined;
 }

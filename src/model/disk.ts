@@ -46,7 +46,7 @@ export type Usage = {
 
 /** What was read from a disk by a bounded child; head and tail are 64 KiB each, note is what lies at 1 MiB. */
 export type DiskBytes = {
-  readonly exclusive: 'free' | 'busy';
+  readonly exclusive: 'free' | 'busy' | 'unasked';
   readonly head: Uint8Array;
   readonly note: Uint8Array;
   readonly tail: Uint8Array;

@@ -119,13 +119,13 @@ function findingsOf(facts: DiskFacts, pools: readonly Pool[], reading: MarkReadi
     const detail = details[reason];
     return detail === undefined ? [] : [{ reason, detail }];
   });
-  if (findings.length > 0 || isSampled(facts.content)) return findings;
+  if (findings.length > 0 || isReadDeep(facts.content)) return findings;
   return [{ reason: 'probe failed', detail: 'it was not read as deep as a blank disk must be' }];
 }
 
 /** Only what was looked for everywhere can be absent: a disk that was read in part is never blank. */
-function isSampled(content: Content): boolean {
-  return content.is === 'read' && content.bytes.dirtyAt !== 'unsampled';
+function isReadDeep(content: Content): boolean {
+  return content.is === 'read' && content.bytes.dirtyAt !== 'unsampled' && content.bytes.exclusive === 'free';
 }
 
 type Details = { readonly [R in Refusal]?: string | undefined };
@@ -178,7 +178,7 @@ function ofContent({ disk, content }: DiskFacts, reading: MarkReading): Details 
 }
 
 function shown(signatures: DiskBytes['signatures']): string {
-  return signatures.map(({ type, at }) => `${type} at byte ${at}`).join(', ');
+  return signatures.map(({ type, at }) => `${type} at ${at}`).join(', ');
 }
 
 /** What blkid does not call a table: a backup GPT alone, a torn one, partitions that only the kernel still knows. */

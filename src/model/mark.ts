@@ -52,12 +52,6 @@ export function readMark(bytes: DiskBytes, disk: Disk, self: Self): MarkReading 
   }
 }
 
-/** True when only the deep look can tell a blank disk, a torn note or an unfinished taking from the rest. */
-export function needsSample(bytes: DiskBytes): boolean {
-  if (bytes.dirtyAt !== 'unsampled') return false;
-  return decodeNote(bytes.note).is !== 'none' || (isZero(bytes.head) && isZero(bytes.note) && isZero(bytes.tail));
-}
-
 function ofNote(
   note: Note,
   table: Gpt | undefined,
@@ -90,7 +84,7 @@ function ofNote(
  */
 function strangerAt(bytes: DiskBytes, copies: GptCopies, sectorBytes: number): string | undefined {
   const signature = bytes.signatures.find(({ usage }) => usage === 'other');
-  if (signature !== undefined) return `one copy of the table is torn, and ${signature.type} is at byte ${signature.at}`;
+  if (signature !== undefined) return `one copy of the table is torn, and ${signature.type} is at ${signature.at}`;
   const [first, second, ...rest] = sectors(bytes.head, sectorBytes);
   if (first && !copies.protectiveMbr && !isZero(first)) return 'the first sector is neither zero nor a protective MBR';
   if (copies.primary.is !== 'none' || copies.backup.is !== 'whole') return undefined;

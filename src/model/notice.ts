@@ -1,5 +1,4 @@
 import type { Refusal } from './judge.ts';
-import type { HealthReason } from './errors.ts';
 import type { Uuid } from './uuid.ts';
 
 /** What happens, told once; log lines, events and metrics are made from it. */
@@ -19,7 +18,7 @@ export type Notice =
   | { readonly notice: 'sanitizing'; readonly slice: Uuid; readonly doneBytes: bigint; readonly ofBytes: bigint }
   | { readonly notice: 'sanitized'; readonly slice: Uuid; readonly disk: string; readonly sizeBytes: bigint; readonly durationMs: number }
   | { readonly notice: 'sanitize-failed'; readonly slice: Uuid; readonly disk: string; readonly error: string }
-  | { readonly notice: 'data-loss'; readonly handle: Uuid; readonly reason: HealthReason; readonly message: string }
+  | { readonly notice: 'data-loss'; readonly handle: Uuid; readonly reason: string; readonly message: string }
   | { readonly notice: 'record-set-aside'; readonly file: string };
 
 export type Notify = (notice: Notice) => void;

@@ -3,7 +3,9 @@
 export type Carving = 'whole' | 'partition';
 export type ArrayLevel = 'none';
 export type Sanitize =
-  | { readonly method: 'discard' | 'zero' | 'none' }
+  | { readonly method: 'discard' }
+  | { readonly method: 'zero' }
+  | { readonly method: 'none' }
   | { readonly method: 'shred'; readonly passes: number };
 
 /** One line of `match`: every key that is given must match. Values are globs (`*`, `?`), compared without case. */

@@ -1,0 +1,37 @@
+import { type Command, COMMANDS, OPTIONS, variableOf } from './options.ts';
+
+const PURPOSE: { readonly [C in Command]: string } = {
+  node: 'serve CSI on this node: discover, take, carve, mount, wipe',
+  status: 'pools, disks with verdicts, volumes, capacity, what is being sanitized',
+  plan: 'the steps that the driver would take now, and why it leaves the rest alone; writes nothing',
+  why: 'everything that is known of one disk or volume, and what to do about it',
+};
+
+/** `--help`, for the whole program or for one command. */
+export function helpText(command: Command | undefined): string {
+  const commands = command === undefined ? COMMANDS : [command];
+  const argument = command === 'why' ? ' DISK-OR-VOLUME' : '';
+  return [
+    command === undefined
+      ? 'instance-store-csi: the CSI driver for the local disks of a node'
+      : `instance-store-csi ${command}: ${PURPOSE[command]}`,
+    '',
+    `Usage: instance-store-csi ${command ?? 'COMMAND'}${argument} [OPTIONS]`,
+    '',
+    ...(command === undefined ? ['Commands:', ...commands.map((name) => `  ${name.padEnd(8)}${PURPOSE[name]}`), ''] : []),
+    'Options:',
+    ...Object.entries(OPTIONS)
+      .filter(([, option]) => option.commands.some((name) => commands.includes(name)))
+      .flatMap(([name, option]) => optionLines(name, option)),
+    '  --help, --version',
+    '',
+    'status, plan and why read by themselves: they work with no driver running, and want root.',
+    '',
+  ].join('\n');
+}
+
+function optionLines(name: string, { placeholder, help, fallback, alias }: (typeof OPTIONS)[keyof typeof OPTIONS]): readonly string[] {
+  const variables = [variableOf(name), ...(alias === undefined ? [] : [alias])].join(', ');
+  const preset = fallback === undefined ? '' : ` (default ${fallback})`;
+  return [`  --${name} ${placeholder}`.trimEnd(), `      ${help}${preset}; or ${variables}`];
+}

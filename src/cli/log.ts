@@ -1,0 +1,39 @@
+import { type Logger, pino } from 'pino';
+import type { ExecEvent } from '../host/exec.ts';
+import type { Notice } from '../model/notice.ts';
+import type { LogLevel } from './options.ts';
+
+/** One JSON object a line on standard output, synchronous: what was logged before a kill is there. */
+export function createLog(level: LogLevel): Logger {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+}
+
+const LEVELS: { readonly [N in Notice['notice']]: 'debug' | 'info' | 'warn' | 'error' } = {
+  'disk-taken': 'info',
+  'disk-refused': 'info',
+  'disk-served': 'info',
+  'disk-gone': 'warn',
+  'pool-differs': 'warn',
+  step: 'info',
+  'step-failed': 'error',
+  contradiction: 'warn',
+  provisioned: 'info',
+  prepared: 'info',
+  expanded: 'info',
+  quarantined: 'info',
+  sanitizing: 'info',
+  sanitized: 'info',
+  'sanitize-failed': 'error',
+  'data-loss': 'error',
+  'record-set-aside': 'error',
+};
+
+export function logNotice(log: Logger, notice: Notice): void {
+  const { notice: name, ...facts } = notice;
+  const shown = Object.entries(facts).map(([key, value]) => [key, typeof value === 'bigint' ? value.toString() : value]);
+  log[LEVELS[name]](Object.fromEntries(shown), name);
+}
+
+export function logCommand(log: Logger, { command, args, durationMs, ending }: ExecEvent): void {
+  log.debug({ command, args, durationMs: Math.round(durationMs * 10) / 10, ending }, 'host command');
+}

@@ -1,0 +1,23 @@
+import { describeStep } from '../model/step.ts';
+import { planDisks } from '../pools/plan.ts';
+import { planVolumes, reconcileVolumes } from '../volumes/reconcile.ts';
+import type { Report, Situation } from './report.ts';
+import { marksHere, section, seenSlices, verdictInWords } from './view.ts';
+
+/** `plan`: the very steps that the driver would run now, and the disks that it would leave alone. */
+export function planReport(situation: Situation): Report {
+  const seen = seenSlices(situation);
+  const findings = reconcileVolumes(situation.records, seen, marksHere(situation));
+  const steps = [...planDisks(situation.look), ...planVolumes(findings, seen)];
+  const left = situation.look.disks.filter(({ verdict }) => verdict.is === 'refused');
+  return {
+    lines: [
+      ...section('Steps', steps.map((step, at) => [`${at + 1}.`, describeStep(step)]), 'nothing to do'),
+      ...section('Left alone', left.map(({ disk, verdict }) => [disk.path, verdictInWords(verdict)]), 'no disk'),
+    ],
+    value: {
+      steps: steps.map((step) => ({ kind: step.kind, because: step.because, text: describeStep(step) })),
+      leftAlone: left.map(({ disk, verdict }) => ({ disk: disk.path, verdict: verdictInWords(verdict) })),
+    },
+  };
+}

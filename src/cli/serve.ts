@@ -1,0 +1,89 @@
+import { mkdir } from 'node:fs/promises';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { serve } from '../csi/server.ts';
+import { crashpointsFromEnvironment } from '../host/crashpoint.ts';
+import { createDurable } from '../host/durable.ts';
+import { createExec } from '../host/exec.ts';
+import { acquireLock } from '../host/lock.ts';
+import { machineId } from '../host/machine.ts';
+import { watchDevices } from '../host/watch.ts';
+import type { Notice } from '../model/notice.ts';
+import { type Configuration, DRIVER_NAME, type Self } from '../model/pool.ts';
+import { Pools } from '../pools/pools.ts';
+import { Records } from '../volumes/records.ts';
+import { VolumeService } from '../volumes/service.ts';
+import { createStandby, type Standby } from '../volumes/standby.ts';
+import { logCommand, logNotice } from './log.ts';
+import type { Options } from './options.ts';
+import { VERSION } from './version.ts';
+
+const TOPOLOGY_KEY = 'kubernetes.io/hostname';
+const LOOK_EVERY_MS = 30_000;
+const LOCK_RETRY_MS = 500;
+
+/** The node process: serve at once, wait for the state directory, work until told to stop. */
+export async function serveNode(options: Options, configuration: Configuration, log: Logger, stop: AbortSignal): Promise<void> {
+  const self: Self = { driver: DRIVER_NAME, node: options.nodeName, machine: await machineId(options.machineId) };
+  await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
+  const standby = createStandby();
+  const server = await serve({
+    endpoint: options.endpoint,
+    volumes: standby.volumes,
+    log,
+    driverName: DRIVER_NAME,
+    version: VERSION,
+    nodeId: self.node,
+    topology: () => ({ [TOPOLOGY_KEY]: self.node }),
+    maxVolumesPerNode: () => standby.volumes.maxVolumes(),
+  });
+  log.info({ endpoint: options.endpoint, self, version: VERSION }, 'serving');
+  try {
+    const lockFd = await waitForLock(options.stateDir, standby, log, stop);
+    if (lockFd !== undefined) await work(options, configuration, self, lockFd, standby, log, stop);
+  } finally {
+    await server.stop();
+    log.info('stopped');
+  }
+}
+
+/** @returns undefined when told to stop before another driver let go */
+async function waitForLock(stateDir: string, standby: Standby, log: Logger, stop: AbortSignal): Promise<number | undefined> {
+  const path = join(stateDir, 'lock');
+  let told = false;
+  while (!stop.aborted) {
+    const lock = await acquireLock(path);
+    if (lock.is === 'held') return lock.fd;
+    standby.waitFor(`another driver holds ${path}`);
+    if (!told) log.warn({ path }, 'waiting: another driver, or a child that it left, holds the state directory');
+    told = true;
+    await sleep(LOCK_RETRY_MS, undefined, { signal: stop }).catch(() => undefined);
+  }
+  return undefined;
+}
+
+async function work(
+  options: Options,
+  configuration: Configuration,
+  self: Self,
+  lockFd: number,
+  standby: Standby,
+  log: Logger,
+  stop: AbortSignal,
+): Promise<void> {
+  const crashpoints = crashpointsFromEnvironment(process.env);
+  const exec = createExec({ lockFd, crashpoints, listener: (event) => logCommand(log, event) });
+  const notify = (notice: Notice): void => logNotice(log, notice);
+  const durable = createDurable(crashpoints);
+  const records = await Records.open(options.stateDir, durable, (file) => notify({ notice: 'record-set-aside', file }));
+  const pools = new Pools({ exec, self, configuration, notify });
+  const service = new VolumeService({ self, exec, crashpoints, pools, records, notify, kernel: release() });
+  standby.serve(service);
+  await service.refresh();
+  const watch = watchDevices(() => void service.refresh(), { everyMs: LOOK_EVERY_MS });
+  if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+  watch.close();
+  await service.stop();
+}

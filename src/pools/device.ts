@@ -1,0 +1,34 @@
+import type { Disk } from '../model/disk.ts';
+import type { Gpt } from '../model/gpt.ts';
+import type { Note } from '../model/note.ts';
+import { type Slice, slicesOf } from '../model/slice.ts';
+import type { Uuid } from '../model/uuid.ts';
+import { createDiskLock, type DiskLock } from './lock.ts';
+
+/** A disk of ours while it is here. Only changeTable() replaces `table`, after it read back what it wrote. */
+export class Device {
+  readonly note: Note;
+  readonly disk: Disk;
+  readonly lock: DiskLock = createDiskLock();
+  /** In words, when the configuration wants something else: what is on it is served, nothing new is put on it. */
+  readonly differs: string | undefined;
+  table: Gpt;
+
+  constructor(disk: Disk, note: Note, table: Gpt, differs: string | undefined) {
+    this.disk = disk;
+    this.note = note;
+    this.table = table;
+    this.differs = differs;
+  }
+
+  get mark(): Uuid {
+    return this.note.mark;
+  }
+
+  slices(): readonly Slice[] {
+    return slicesOf(this.table);
+  }
+}
+
+/** A slice together with the device that bears it. */
+export type Placed = { readonly device: Device; readonly slice: Slice };

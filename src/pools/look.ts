@@ -1,0 +1,90 @@
+import { probeDisk } from '../host/probe.ts';
+import { listDisks, readWriteCount } from '../host/sysfs.ts';
+import { readUseFacts, type UseFacts, usageOf } from '../host/usage.ts';
+import type { Content, Disk, Usage } from '../model/disk.ts';
+import { type DiskFacts, judge, mayBeRead, poolsFor, type Verdict } from '../model/judge.ts';
+import { readMark } from '../model/mark.ts';
+import type { Pool } from '../model/pool.ts';
+import type { PoolsContext } from './context.ts';
+
+/** A disk, what was found on it, and what we think of it. Looking writes nothing. */
+export type Looked = {
+  readonly disk: Disk;
+  readonly usage: Usage;
+  readonly verdict: Verdict;
+  /** The kernel's count of writes and discards when the content was read: unchanged = the content is. */
+  readonly writeCount: string | undefined;
+};
+
+export type Look = { readonly disks: readonly Looked[]; readonly uses: UseFacts };
+
+/**
+ * Looks at every disk of the machine. What an earlier look found is kept where nothing was written since.
+ * @throws DriverError `unknown` when the kernel's tables cannot be read
+ */
+export async function look(context: PoolsContext, earlier: readonly Looked[] = []): Promise<Look> {
+  const [disks, uses] = await Promise.all([listDisks(), readUseFacts()]);
+  const looked = await Promise.all(
+    disks.map((disk) => lookAt(context, disk, disks, uses, earlier.find((one) => isSame(one.disk, disk)))),
+  );
+  return { disks: looked, uses };
+}
+
+export function isSame(a: Disk, b: Disk): boolean {
+  return (
+    a.name === b.name &&
+    a.diskSeq === b.diskSeq &&
+    a.identity === b.identity &&
+    a.majorMinor === b.majorMinor &&
+    a.sizeBytes === b.sizeBytes
+  );
+}
+
+async function lookAt(
+  context: PoolsContext,
+  disk: Disk,
+  disks: readonly Disk[],
+  uses: UseFacts,
+  earlier: Looked | undefined,
+): Promise<Looked> {
+  const usage = usageOf(disk, uses);
+  const writeCount = await readWriteCount(disk.name);
+  if (earlier !== undefined && holdsStill(earlier, usage, writeCount)) return { ...earlier, disk, usage };
+  const content = mayBeRead(disk, usage) ? await readContent(context, disk, usage) : ({ is: 'unread' } as const);
+  const facts: DiskFacts = { disk, usage, content, twins: twinsOf(disk, disks) };
+  return { disk, usage, writeCount, verdict: judge(facts, context.configuration.pools, context.self) };
+}
+
+/** An owned disk is written by us alone; any other is as it was while the kernel counted no write. */
+function holdsStill(earlier: Looked, usage: Usage, writeCount: string | undefined): boolean {
+  if (earlier.verdict.is === 'owned') return true;
+  if (earlier.verdict.is !== 'refused') return false;
+  const passing = earlier.verdict.first.reason === 'busy' || earlier.verdict.first.reason === 'probe failed';
+  return !passing && writeCount !== undefined && earlier.writeCount === writeCount && JSON.stringify(earlier.usage) === JSON.stringify(usage);
+}
+
+export function twinsOf(disk: Disk, disks: readonly Disk[]): readonly string[] {
+  if (disk.identity === undefined) return [];
+  return disks.filter((other) => other.name !== disk.name && other.identity === disk.identity).map(({ path }) => path);
+}
+
+/**
+ * Two readings: a short one that disturbs nobody, for marks and signatures; and the deep one of law 1, which also asks
+ * for the disk exclusively, only for a disk that some pool wants, that is not ours yet and that nobody uses.
+ */
+export async function readContent(context: PoolsContext, disk: Disk, usage: Usage): Promise<Content> {
+  const short = await probeDisk(context.exec, disk, { sample: false, fingerprint: false, claim: false });
+  if (short.is !== 'read' || readMark(short.bytes, disk, context.self).is === 'ours') return short;
+  const pools = poolsFor(disk, context.configuration.pools);
+  if (pools.length === 0 || isUsed(usage)) return short;
+  const fingerprint = isNamedForErasing(disk, pools);
+  return probeDisk(context.exec, disk, { sample: true, fingerprint, claim: true });
+}
+
+function isNamedForErasing(disk: Disk, pools: readonly Pool[]): boolean {
+  return pools.some((pool) => pool.eraseAndTake.some((permit) => permit.disk === disk.identity));
+}
+
+function isUsed(usage: Usage): boolean {
+  return usage.mounts.length + usage.swaps.length + usage.holders.length > 0;
+}

@@ -1,0 +1,170 @@
+import type { Capacity } from '../model/volume.ts';
+import { freeBytes } from '../model/allocate.ts';
+import { maxOf } from '../model/bytes.ts';
+import { messageOf } from '../model/errors.ts';
+import { TABLE_ENTRIES } from '../model/gpt.ts';
+import type { OwnerMark } from '../model/mark.ts';
+import type { Pool } from '../model/pool.ts';
+import { describeStep, type Step } from '../model/step.ts';
+import type { Uuid } from '../model/uuid.ts';
+import type { PoolsContext } from './context.ts';
+import { Device, type Placed } from './device.ts';
+import { addPartition, compareKernel, dropPartition, resizePartition } from './kernel.ts';
+import { isSame, type Look, type Looked, look } from './look.ts';
+import { differenceOf, planDisk } from './plan.ts';
+import { writeTable } from './table.ts';
+import { eraseAndTakeDisk, takeDisk } from './take.ts';
+
+/** The disks of this node as the volumes room sees them: which are ours, what stands on them, what is free. */
+export class Pools {
+  private readonly context: PoolsContext;
+  private disks: readonly Looked[] = [];
+  private readonly byMark = new Map<Uuid, Device>();
+  private refreshing: Promise<void> = Promise.resolve();
+
+  constructor(context: PoolsContext) {
+    this.context = context;
+  }
+
+  /** Looks at all disks, repairs and takes what may be; one at a time, and never throws for a single disk. */
+  refresh(): Promise<void> {
+    const next = this.refreshing.then(() => this.refreshNow());
+    this.refreshing = next.catch(() => undefined);
+    return next;
+  }
+
+  looked(): readonly Looked[] {
+    return this.disks;
+  }
+
+  pools(): readonly Pool[] {
+    return this.context.configuration.pools;
+  }
+
+  devices(pool?: string): readonly Device[] {
+    const all = [...this.byMark.values()];
+    return pool === undefined ? all : all.filter(({ note }) => note.pool === pool);
+  }
+
+  device(mark: Uuid): Device | undefined {
+    return this.byMark.get(mark);
+  }
+
+  /** Every slice on every disk of ours that is here. */
+  placed(): readonly Placed[] {
+    return this.devices().flatMap((device) => device.slices().map((slice) => ({ device, slice })));
+  }
+
+  /** What can still be carved; a disk that differs from its pool, or has no table entry left, offers nothing. */
+  capacity(pool: string): Capacity {
+    const free = this.devices(pool)
+      .filter(({ differs }) => differs === undefined)
+      .map(({ table, note }) => freeBytes(table, note.carving));
+    return {
+      availableBytes: free.reduce((sum, { totalBytes }) => sum + totalBytes, 0n),
+      maximumVolumeBytes: free.reduce((largest, { largestBytes }) => maxOf(largest, largestBytes), 0n),
+    };
+  }
+
+  maxVolumes(): number {
+    const slices = this.devices().map(({ note }) => (note.carving === 'whole' ? 1 : TABLE_ENTRIES - 2));
+    return slices.reduce((sum, count) => sum + count, 0);
+  }
+
+  private async refreshNow(): Promise<void> {
+    const seen = await look(this.context, this.disks);
+    this.forgetGone(seen);
+    this.tellRefused(seen);
+    this.disks = seen.disks;
+    for (const looked of seen.disks) await this.settle(looked, seen);
+  }
+
+  private forgetGone(seen: Look): void {
+    for (const [mark, device] of this.byMark) {
+      const here = seen.disks.some((one) => one.verdict.is === 'owned' && isSame(one.disk, device.disk));
+      if (here) continue;
+      this.byMark.delete(mark);
+      this.context.notify({ notice: 'disk-gone', disk: device.disk.path, pool: device.note.pool, mark });
+    }
+  }
+
+  private tellRefused(seen: Look): void {
+    for (const { disk, verdict } of seen.disks) {
+      const before = this.disks.find((one) => isSame(one.disk, disk))?.verdict;
+      if (verdict.is !== 'refused') continue;
+      if (before?.is === 'refused' && before.first.reason === verdict.first.reason) continue;
+      this.context.notify({ notice: 'disk-refused', disk: disk.path, ...verdict.first });
+    }
+  }
+
+  /** Runs a disk's steps and serves it. A disk that fails is told and left for the next look. */
+  private async settle(looked: Looked, seen: Look): Promise<void> {
+    const known = looked.verdict.is === 'owned' ? this.byMark.get(looked.verdict.mark.note.mark) : undefined;
+    if (known !== undefined) return;
+    try {
+      let mark = looked.verdict.is === 'owned' ? looked.verdict.mark : undefined;
+      for (const step of planDisk(looked, seen.uses)) mark = (await this.run(step, looked, mark)) ?? mark;
+      if (mark !== undefined) this.serve(looked, mark, seen);
+    } catch (error) {
+      this.context.notify({ notice: 'step-failed', step: `settle ${looked.disk.path}`, error: messageOf(error) });
+    }
+  }
+
+  private async run(step: Step, looked: Looked, mark: OwnerMark | undefined): Promise<OwnerMark | undefined> {
+    const startedAtMs = performance.now();
+    const taken = await runDiskStep(this.context, step, looked, mark);
+    const durationMs = performance.now() - startedAtMs;
+    this.context.notify({ notice: 'step', step: describeStep(step), durationMs });
+    if (taken !== undefined) {
+      const { pool, mark: id } = taken.note;
+      this.context.notify({ notice: 'disk-taken', disk: looked.disk.path, pool, mark: id });
+    }
+    return taken;
+  }
+
+  private serve(looked: Looked, mark: OwnerMark, seen: Look): void {
+    const { disk } = looked;
+    const differs = differenceOf(mark.note, disk, this.context.configuration.pools);
+    const device = new Device(disk, mark.note, mark.table, differs);
+    this.byMark.set(device.mark, device);
+    const served: Looked = { ...looked, verdict: { is: 'owned', mark: { ...mark, torn: 'none' } } };
+    this.disks = this.disks.map((one) => (one === looked ? served : one));
+    const { pool } = mark.note;
+    this.context.notify({ notice: 'disk-served', disk: disk.path, pool, mark: device.mark });
+    if (differs !== undefined) this.context.notify({ notice: 'pool-differs', disk: disk.path, pool, what: differs });
+    for (const { number, decided } of compareKernel(disk, mark.table, seen.uses)) {
+      if (decided.then !== 'refuse') continue;
+      const about = `partition ${number} of ${disk.path}`;
+      this.context.notify({ notice: 'contradiction', about, label: decided.label, what: 'kernel and table differ, and it is in use' });
+    }
+  }
+}
+
+/** @returns the mark, when the step took a disk */
+async function runDiskStep(
+  context: PoolsContext,
+  step: Step,
+  { disk }: Looked,
+  mark: OwnerMark | undefined,
+): Promise<OwnerMark | undefined> {
+  const entry = 'number' in step ? mark?.table.entries.find(({ number }) => number === step.number) : undefined;
+  switch (step.kind) {
+    case 'take':
+      return takeDisk(context, disk, step.pool);
+    case 'eraseAndTake':
+      return eraseAndTakeDisk(context, disk, step.pool);
+    case 'rewriteTable':
+      if (mark !== undefined) await writeTable(context.exec, disk, mark.table);
+      return undefined;
+    case 'addPartition':
+      if (entry !== undefined) await addPartition(context.exec, disk, entry);
+      return undefined;
+    case 'resizePartition':
+      if (entry !== undefined) await resizePartition(context.exec, disk, entry);
+      return undefined;
+    case 'dropPartition':
+      return dropPartition(context.exec, disk, step.number).then(() => undefined);
+    default:
+      throw new TypeError(`${step.kind} is no step of a disk`);
+  }
+}

@@ -1,0 +1,63 @@
+import { readCommand } from '../host/dd.ts';
+import type { Exec } from '../host/exec.ts';
+import { writeTableCommand } from '../host/sfdisk.ts';
+import { readDisk } from '../host/sysfs.ts';
+import type { Disk } from '../model/disk.ts';
+import { DriverError } from '../model/errors.ts';
+import { encodeGpt, type Gpt, parseGpt } from '../model/gpt.ts';
+import type { Device } from './device.ts';
+
+/** Enough for the header and 256 entries with sectors of 512 bytes and of 4 KiB. */
+const HEAD_BYTES = 64 * 1024;
+
+/**
+ * Replaces the table of a device: the one way in which a table of ours changes. The disk must still be the one that
+ * was judged and still bear the table that we know; what was written is read back from the medium.
+ * The caller holds the device's lock exclusively.
+ * @throws DriverError `inaccessible` (another disk is there now), `host-failed`, `unknown`
+ */
+export async function changeTable(exec: Exec, device: Device, change: (table: Gpt) => Gpt): Promise<void> {
+  await expectSameDisk(device.disk);
+  await expectTable(exec, device.disk, device.table, 'changed by someone else; restart the driver to look again');
+  const wanted = change(device.table);
+  await exec(writeTableCommand(device.disk.path, wanted));
+  await expectTable(exec, device.disk, wanted, 'not what was written');
+  device.table = wanted;
+}
+
+/** Writes a table without a look at what is there: for the first one and for the repair of a torn copy. */
+export async function writeTable(exec: Exec, disk: Disk, table: Gpt): Promise<void> {
+  await expectSameDisk(disk);
+  await exec(writeTableCommand(disk.path, table));
+  await expectTable(exec, disk, table, 'not what was written');
+}
+
+/**
+ * The kernel counts disks up as they come: another number under the same name is another disk.
+ * @throws DriverError `inaccessible`
+ */
+export async function expectSameDisk(disk: Disk): Promise<void> {
+  const now = await readDisk(disk.name);
+  if (now.is === 'unknown') throw new DriverError('unknown', `Cannot tell whether ${disk.path} is here: ${now.why}`);
+  const same =
+    now.is === 'present' &&
+    now.value.diskSeq === disk.diskSeq &&
+    now.value.majorMinor === disk.majorMinor &&
+    now.value.sizeBytes === disk.sizeBytes &&
+    now.value.identity === disk.identity;
+  if (!same) {
+    throw new DriverError('inaccessible', `${disk.path} is no longer the disk ${disk.identity}`, { reason: 'DiskAway' });
+  }
+}
+
+async function expectTable(exec: Exec, disk: Disk, wanted: Gpt, otherwise: string): Promise<void> {
+  const { stdout } = await exec(readCommand(disk.path, 0n, HEAD_BYTES));
+  const found = parseGpt(stdout, new Uint8Array(0), disk.logicalBlockBytes, disk.sizeBytes).primary;
+  const entries = encodeGpt(wanted, disk.sizeBytes).find(({ what }) => what === 'primary entries')?.bytes;
+  const same =
+    found.is === 'whole' &&
+    found.table.diskGuid === wanted.diskGuid &&
+    entries !== undefined &&
+    Buffer.compare(found.raw, entries) === 0;
+  if (!same) throw new DriverError('host-failed', `The table of ${disk.path} is ${otherwise}`);
+}

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { zeroCommand } from '../host/blkdiscard.ts';
+import { readCommand, writeCommand } from '../host/dd.ts';
+import { probeDisk } from '../host/probe.ts';
+import { listDisks } from '../host/sysfs.ts';
+import { readUseFacts, usageOf } from '../host/usage.ts';
+import { minOf } from '../model/bytes.ts';
+import type { Disk } from '../model/disk.ts';
+import { DriverError } from '../model/errors.ts';
+import { judge, type Verdict } from '../model/judge.ts';
+import { firstTable, type OwnerMark, readMark } from '../model/mark.ts';
+import { encodeNote, NOTE_BYTES_MAX, NOTE_OFFSET, type Note } from '../model/note.ts';
+import type { Pool, Self } from '../model/pool.ts';
+import { uuid } from '../model/uuid.ts';
+import type { PoolsContext } from './context.ts';
+import { addPartition } from './kernel.ts';
+import { isSame, twinsOf } from './look.ts';
+import { expectSameDisk, writeTable } from './table.ts';
+
+/** Zeroing goes in pieces, so that each command is bounded and a swapped disk is noticed. */
+const ERASE_PIECE_BYTES = 1024n ** 3n;
+
+/**
+ * Puts our mark on a disk. It is judged once more first, with a fresh deep look: it must still be what the plan saw.
+ * Order: note, then table (law 1; design.md, "What is on a disk"); a kill in between is finished by the next taking.
+ * @throws DriverError `inaccessible`, `unknown` (it is no longer as it was judged), `host-failed`
+ */
+export async function takeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<OwnerMark> {
+  const verdict = await judgeAnew(context, disk);
+  if (verdict.is !== 'blank' || verdict.pool.name !== pool.name) throw changed(disk, verdict);
+  const note = verdict.resume ?? newNote(disk, pool, context.self, undefined);
+  if (verdict.resume === undefined) await writeNote(context, disk, note);
+  return writeFirstTable(context, disk, note);
+}
+
+/**
+ * Erases a disk that the configuration names together with the fingerprint of what is on it, and takes it. The note
+ * goes first and tells what is being erased, so that a kill leaves a disk that explains itself.
+ */
+export async function eraseAndTakeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<OwnerMark> {
+  const verdict = await judgeAnew(context, disk);
+  if (verdict.is !== 'erasable' || verdict.pool.name !== pool.name) throw changed(disk, verdict);
+  const note = verdict.resume ?? newNote(disk, pool, context.self, verdict.fingerprint);
+  if (verdict.resume === undefined) await writeNote(context, disk, note);
+  await zeroRange(context, disk, NOTE_OFFSET + BigInt(NOTE_BYTES_MAX), disk.sizeBytes);
+  await zeroRange(context, disk, 0n, NOTE_OFFSET);
+  return writeFirstTable(context, disk, note);
+}
+
+async function judgeAnew(context: PoolsContext, disk: Disk): Promise<Verdict> {
+  await expectSameDisk(disk);
+  const pools = context.configuration.pools;
+  const fingerprint = pools.some((pool) => pool.eraseAndTake.some((permit) => permit.disk === disk.identity));
+  const content = await probeDisk(context.exec, disk, { sample: true, fingerprint, claim: true });
+  const [disks, uses] = await Promise.all([listDisks(), readUseFacts()]);
+  const now = disks.find((one) => isSame(one, disk)) ?? disk;
+  return judge({ disk: now, usage: usageOf(now, uses), content, twins: twinsOf(now, disks) }, pools, context.self);
+}
+
+function changed(disk: Disk, verdict: Verdict): DriverError {
+  const found = verdict.is === 'refused' ? `${verdict.first.reason}: ${verdict.first.detail}` : verdict.is;
+  return new DriverError('unknown', `Cannot take ${disk.path}: it is no longer as it was judged, now ${found}`);
+}
+
+function newNote(disk: Disk, pool: Pool, self: Self, erased: string | undefined): Note {
+  const identity = disk.identity ?? '';
+  return {
+    formatVersion: 1,
+    ...self,
+    pool: pool.name,
+    mark: uuid(randomUUID()),
+    ownerPartition: uuid(randomUUID()),
+    disk: identity,
+    diskBytes: disk.sizeBytes,
+    sectorBytes: disk.logicalBlockBytes,
+    array: pool.array,
+    carving: pool.carving,
+    members: [identity],
+    takenAt: new Date().toISOString(),
+    erased,
+  };
+}
+
+async function writeNote(context: PoolsContext, disk: Disk, note: Note): Promise<void> {
+  const bytes = encodeNote(note);
+  await expectSameDisk(disk);
+  await context.exec(writeCommand(disk.path, NOTE_OFFSET, bytes));
+  const { stdout } = await context.exec(readCommand(disk.path, NOTE_OFFSET, bytes.length));
+  if (Buffer.compare(stdout, bytes) !== 0) {
+    throw new DriverError('host-failed', `The note of ${disk.path} reads back other than it was written`);
+  }
+}
+
+async function writeFirstTable(context: PoolsContext, disk: Disk, note: Note): Promise<OwnerMark> {
+  const table = firstTable(note);
+  await writeTable(context.exec, disk, table);
+  const mark = await readOwnMark(context, disk);
+  const owner = table.entries[0];
+  if (owner !== undefined) await addPartition(context.exec, disk, owner);
+  return mark;
+}
+
+/** @throws DriverError `host-failed` when the disk does not read as ours */
+export async function readOwnMark(context: PoolsContext, disk: Disk): Promise<OwnerMark> {
+  const content = await probeDisk(context.exec, disk, { sample: false, fingerprint: false, claim: false });
+  if (content.is !== 'read') throw new DriverError('unknown', `Cannot read the mark of ${disk.path} back`);
+  const reading = readMark(content.bytes, disk, context.self);
+  if (reading.is === 'ours') return reading.mark;
+  throw new DriverError('host-failed', `The mark of ${disk.path} reads back as ${reading.is}`);
+}
+
+async function zeroRange(context: PoolsContext, disk: Disk, from: bigint, to: bigint): Promise<void> {
+  for (let at = from; at < to; at += ERASE_PIECE_BYTES) {
+    await expectSameDisk(disk);
+    const lengthBytes = minOf(ERASE_PIECE_BYTES, to - at);
+    await context.exec(zeroCommand(disk.path, { offsetBytes: at, lengthBytes }));
+  }
+}

@@ -1,0 +1,77 @@
+import { filesystemCommand, parseFilesystem } from '../host/blkid.ts';
+import { readPartition } from '../host/sysfs.ts';
+import { DriverError, messageOf } from '../model/errors.ts';
+import type { Refusal } from '../model/judge.ts';
+import { parseUuid } from '../model/uuid.ts';
+import type { Health } from '../model/volume.ts';
+import type { Placed } from '../pools/device.ts';
+import type { VolumesContext } from './context.ts';
+import { findVolume } from './find.ts';
+
+/**
+ * NodeGetVolumeHealth: nothing, or what is wrong with one volume. The errors that a stage would meet are told here as
+ * conditions, until they are over.
+ * @throws DriverError `not-found`
+ */
+export async function volumeHealth(context: VolumesContext, handle: string): Promise<readonly Health[]> {
+  try {
+    return await healthOfPlaced(context, findVolume(context, handle));
+  } catch (error) {
+    if (error instanceof DriverError && error.kind !== 'not-found') return [healthOf(error)];
+    throw error;
+  }
+}
+
+/** What a record says of a volume that has no slice here, for status and for loss notices. */
+export function lossOf(context: VolumesContext, handle: string): Health | undefined {
+  try {
+    if (parseUuid(handle) !== undefined) findVolume(context, handle);
+    return undefined;
+  } catch (error) {
+    return error instanceof DriverError ? healthOf(error) : undefined;
+  }
+}
+
+function healthOf(error: DriverError): Health {
+  const status = error.kind === 'data-loss' ? 'DATA_LOSS' : 'INACCESSIBLE';
+  return { status, reason: error.reason ?? 'DeviceNotAnswering', message: error.message };
+}
+
+async function healthOfPlaced(context: VolumesContext, placed: Placed): Promise<readonly Health[]> {
+  if (placed.slice.state !== 'prepared' || placed.slice.block) return [];
+  const { disk } = placed.device;
+  const shown = await readPartition(disk.name, placed.slice.number);
+  if (shown.is !== 'present') return [];
+  const found = await context.exec(filesystemCommand(shown.value.path)).then(parseFilesystem, (error: unknown) => ({
+    is: 'unknown' as const,
+    why: messageOf(error),
+  }));
+  if (found.is === 'unknown') {
+    return [{ status: 'INACCESSIBLE', reason: 'DeviceNotAnswering', message: `${disk.path}: ${found.why}` }];
+  }
+  if (found.is === 'present' && found.value.uuid.toLowerCase() === placed.slice.id) return [];
+  const message = `The filesystem of volume ${placed.slice.id} is gone from ${shown.value.path}`;
+  return [{ status: 'DATA_LOSS', reason: 'FilesystemLost', message }];
+}
+
+/** Marks of ours that cannot be served: the disk bears data, and the driver keeps off it. */
+const MARKED: ReadonlySet<Refusal> = new Set<Refusal>(['copied mark', 'newer mark', 'damaged mark', 'duplicate identity']);
+
+/** NodeGetStorageHealth: disks of ours that are refused, and disks that records name and nobody sees. */
+export function storageHealth(context: VolumesContext): readonly Health[] {
+  const refused = context.pools.looked().flatMap(({ disk, verdict }): Health[] => {
+    if (verdict.is !== 'refused' || !MARKED.has(verdict.first.reason)) return [];
+    const message = `${disk.path}: ${verdict.first.reason}: ${verdict.first.detail}`;
+    return [{ status: 'DEGRADED', reason: 'DiskRefused', message }];
+  });
+  const missing = new Set(
+    context.records
+      .all()
+      .filter(({ mark, state }) => state === 'committed' && context.pools.device(mark) === undefined)
+      .map(({ disk }) => disk),
+  );
+  return [
+    ...refused,
+    ...[...missing].map((disk): Health => ({ status: 'INACCESSIBLE', reason: 'DiskAway', message: `${disk} is not here` })),
+  ];
+}

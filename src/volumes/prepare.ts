@@ -1,0 +1,79 @@
+import { readFilesystem } from '../host/blkid.ts';
+import { zeroCommand } from '../host/blkdiscard.ts';
+import { mkfsCommand } from '../host/mkfs.ts';
+import { probeDisk } from '../host/probe.ts';
+import { wipeSignaturesCommand } from '../host/wipefs.ts';
+import { minOf } from '../model/bytes.ts';
+import type { KernelPartition } from '../model/disk.ts';
+import { DriverError } from '../model/errors.ts';
+import { isZero } from '../model/mark.ts';
+import type { Uuid } from '../model/uuid.ts';
+import type { FsType } from '../model/volume.ts';
+import type { VolumesContext } from './context.ts';
+
+/** Law 3: a slice gets its filesystem, or its zeros, once. Where a volume is formatted: here. */
+
+/** Makes the filesystem of a slice that has no `prepared` bit; whatever was on the range before is nobody's. */
+export async function makeFilesystem(
+  context: VolumesContext,
+  partition: KernelPartition,
+  handle: Uuid,
+  fsType: FsType,
+  mkfsOptions: readonly string[],
+): Promise<void> {
+  await context.exec(wipeSignaturesCommand(partition.path));
+  const { kernel } = context;
+  await context.exec(mkfsCommand({ fsType, device: partition.path, uuid: handle, options: mkfsOptions, kernel }));
+  await expectFilesystem(context, partition, handle, fsType);
+}
+
+/**
+ * The filesystem that a prepared slice must bear.
+ * @throws DriverError `data-loss` (it is gone, or another one is there), `exists-differently` (another type was asked
+ * for), `unknown` (the probe failed, which proves nothing)
+ */
+export async function expectFilesystem(
+  context: VolumesContext,
+  partition: KernelPartition,
+  handle: Uuid,
+  fsType: FsType,
+): Promise<void> {
+  const found = await readFilesystem(context.exec, partition.path);
+  if (found.is === 'unknown') {
+    throw new DriverError('unknown', `Cannot tell what filesystem volume ${handle} has on ${partition.path}: ${found.why}`);
+  }
+  if (found.is === 'absent' || found.value.uuid.toLowerCase() !== handle) {
+    const what = found.is === 'absent' ? 'none is there' : `${found.value.type} with UUID ${found.value.uuid} is there`;
+    const message = `Volume ${handle} was prepared with a filesystem on ${partition.path}, and now ${what}; nothing was formatted`;
+    throw new DriverError('data-loss', message, { reason: 'FilesystemLost' });
+  }
+  if (found.value.type !== fsType) {
+    const message = `Volume ${handle} bears ${found.value.type}, volume_capability.mount.fs_type asks for ${fsType}`;
+    throw new DriverError('unsupported', message);
+  }
+}
+
+const PIECE_BYTES = 1024n ** 3n;
+
+/** Zeros from end to end in bounded pieces, and a look whether they read as zeros; `progress` after each piece. */
+export async function zeroPartition(
+  context: VolumesContext,
+  partition: KernelPartition,
+  progress: (doneBytes: bigint) => void = () => undefined,
+): Promise<void> {
+  for (let at = 0n; at < partition.sizeBytes; at += PIECE_BYTES) {
+    const lengthBytes = minOf(PIECE_BYTES, partition.sizeBytes - at);
+    await context.exec(zeroCommand(partition.path, { offsetBytes: at, lengthBytes }));
+    progress(at + lengthBytes);
+  }
+  await expectZeros(context, partition);
+}
+
+async function expectZeros(context: VolumesContext, partition: KernelPartition): Promise<void> {
+  const content = await probeDisk(context.exec, partition, { sample: true, fingerprint: false, claim: false });
+  if (content.is !== 'read') throw new DriverError('unknown', `Cannot read ${partition.path} back after zeroing it`);
+  const { dirtyAt, head, note, tail } = content.bytes;
+  if (dirtyAt !== 'none' || ![head, note, tail].every(isZero)) {
+    throw new DriverError('host-failed', `${partition.path} does not read as zeros after it was zeroed`);
+  }
+}

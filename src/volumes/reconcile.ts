@@ -1,0 +1,73 @@
+import { assertNever } from '../model/errors.ts';
+import type { VolumeRecord } from '../model/record.ts';
+import { type Decided, reconcileVolume, type VolumeDecision, type VolumeFacts } from '../model/reconcile.ts';
+import type { Slice } from '../model/slice.ts';
+import type { Step } from '../model/step.ts';
+import type { Uuid } from '../model/uuid.ts';
+
+/** What records and disks say of every volume, put together; and the steps that follow. Pure. */
+
+export type SeenSlice = { readonly mark: Uuid; readonly disk: string; readonly slice: Slice };
+
+export type VolumeFinding = { readonly handle: Uuid; readonly decided: Decided<VolumeDecision> };
+
+export function reconcileVolumes(
+  records: readonly VolumeRecord[],
+  seen: readonly SeenSlice[],
+  marksHere: ReadonlySet<Uuid>,
+): readonly VolumeFinding[] {
+  const bearing = seen.filter(({ slice }) => slice.state !== 'quarantine');
+  const handles = new Set([...records.map(({ handle }) => handle), ...bearing.map(({ slice }) => slice.id)]);
+  return [...handles].sort().map((handle) => {
+    const record = records.find((one) => one.handle === handle);
+    const facts: VolumeFacts = {
+      record: record?.state ?? 'none',
+      device: record === undefined || marksHere.has(record.mark) ? 'here' : 'away',
+      slice: sliceFact(record, handle, seen),
+    };
+    return { handle, decided: reconcileVolume(facts) };
+  });
+}
+
+function sliceFact(record: VolumeRecord | undefined, handle: Uuid, seen: readonly SeenSlice[]): VolumeFacts['slice'] {
+  const [first, second] = seen.filter(({ slice }) => slice.id === handle && slice.state !== 'quarantine');
+  if (second !== undefined) return 'doubled';
+  if (first !== undefined) {
+    if (record !== undefined && record.mark !== first.mark) return 'elsewhere';
+    return first.slice.state === 'prepared' ? 'prepared' : 'carved';
+  }
+  const quarantined = seen.some(
+    ({ mark, slice }) => slice.state === 'quarantine' && mark === record?.mark && slice.generation === record.generation,
+  );
+  return quarantined ? 'quarantined' : 'none';
+}
+
+/** The steps that records and slices ask for; quarantined slices are sanitized after all else. */
+export function planVolumes(findings: readonly VolumeFinding[], seen: readonly SeenSlice[]): readonly Step[] {
+  const volumes = findings.flatMap(({ handle, decided }) => stepsOf(handle, decided));
+  const sanitize = seen
+    .filter(({ slice }) => slice.state === 'quarantine')
+    .map(({ disk, slice }): Step => ({ kind: 'sanitize', because: 'quarantined', disk, number: slice.number }));
+  return [...volumes, ...sanitize];
+}
+
+function stepsOf(handle: Uuid, { label: because, then }: Decided<VolumeDecision>): readonly Step[] {
+  switch (then) {
+    case 'commit':
+      return [{ kind: 'commitRecord', because, handle }];
+    case 'undo':
+      return [{ kind: 'undoSlice', because, handle }];
+    case 'forget':
+      return [{ kind: 'forgetRecord', because, handle }];
+    case 'quarantine':
+      return [{ kind: 'quarantineSlice', because, handle }];
+    case 'nothing':
+    case 'serve':
+    case 'wait':
+    case 'lost':
+    case 'refuse':
+      return [];
+    default:
+      return assertNever(then, 'decision');
+  }
+}

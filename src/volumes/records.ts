@@ -1,0 +1,78 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Durable } from '../host/durable.ts';
+import { decodeRecord, encodeRecord, type VolumeRecord } from '../model/record.ts';
+import type { Uuid } from '../model/uuid.ts';
+
+/**
+ * The records of this node: a file per volume below the state directory, all of them in memory too, as one process
+ * owns the directory. What write() and remove() answered is on the disk.
+ */
+export class Records {
+  private readonly directory: string;
+  private readonly durable: Durable;
+  private readonly byHandle: Map<Uuid, VolumeRecord>;
+
+  private constructor(directory: string, durable: Durable, byHandle: Map<Uuid, VolumeRecord>) {
+    this.directory = directory;
+    this.durable = durable;
+    this.byHandle = byHandle;
+  }
+
+  /** Reads them all. A file that is no record is renamed and told, never dropped. */
+  static async open(stateDirectory: string, durable: Durable, setAside: (file: string) => void): Promise<Records> {
+    const directory = recordsDirectory(stateDirectory);
+    await mkdir(directory, { recursive: true });
+    const found = await readRecords(stateDirectory);
+    for (const file of found.broken) {
+      await durable.setAside(file);
+      setAside(file);
+    }
+    return new Records(directory, durable, new Map(found.records.map((record) => [record.handle, record])));
+  }
+
+  get(handle: Uuid): VolumeRecord | undefined {
+    return this.byHandle.get(handle);
+  }
+
+  all(): readonly VolumeRecord[] {
+    return [...this.byHandle.values()];
+  }
+
+  async write(record: VolumeRecord): Promise<void> {
+    await this.durable.write(this.fileOf(record.handle), encodeRecord(record));
+    this.byHandle.set(record.handle, record);
+  }
+
+  async remove(handle: Uuid): Promise<void> {
+    await this.durable.remove(this.fileOf(handle));
+    this.byHandle.delete(handle);
+  }
+
+  private fileOf(handle: Uuid): string {
+    return join(this.directory, `${handle}.json`);
+  }
+}
+
+function recordsDirectory(stateDirectory: string): string {
+  return join(stateDirectory, 'volumes');
+}
+
+/** Read-only, for the command line too; a state directory that is not there has no records. */
+export async function readRecords(
+  stateDirectory: string,
+): Promise<{ readonly records: readonly VolumeRecord[]; readonly broken: readonly string[] }> {
+  const directory = recordsDirectory(stateDirectory);
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const files = names.filter((name) => name.endsWith('.json')).map((name) => join(directory, name));
+  const decoded = await Promise.all(
+    files.map(async (file) => ({ file, record: decodeRecord(await readFile(file, 'utf8')) })),
+  );
+  return {
+    records: decoded.flatMap(({ record }) => (record === undefined ? [] : [record])),
+    broken: decoded.flatMap(({ file, record }) => (record === undefined ? [file] : [])),
+  };
+}

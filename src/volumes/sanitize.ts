@@ -1,0 +1,135 @@
+import { discardCommand } from '../host/blkdiscard.ts';
+import { shredCommand } from '../host/dd.ts';
+import { minOf } from '../model/bytes.ts';
+import type { KernelPartition } from '../model/disk.ts';
+import { assertNever, messageOf } from '../model/errors.ts';
+import type { Sanitize } from '../model/pool.ts';
+import type { Uuid } from '../model/uuid.ts';
+import type { Placed } from '../pools/device.ts';
+import { freeSlice, openSlice } from '../pools/slices.ts';
+import type { VolumesContext } from './context.ts';
+import { zeroPartition } from './prepare.ts';
+
+export type SanitizeProgress = { readonly doneBytes: bigint; readonly ofBytes: bigint; readonly error: string | undefined };
+
+const PIECE_BYTES = 1024n ** 3n;
+/** A slice that could not be sanitized or freed is tried again; it is no capacity meanwhile. */
+const RETRY_MS = 30_000;
+
+/**
+ * Sanitizes quarantined slices in the background, one at a time on each disk, and frees them. A restart begins the
+ * slice anew: what was done is not remembered, and doing it twice harms nobody.
+ */
+export class Sanitizer {
+  private readonly context: VolumesContext;
+  private readonly running = new Map<Uuid, SanitizeProgress>();
+  private readonly lastOnDisk = new Map<Uuid, Promise<void>>();
+  private readonly retries = new Set<NodeJS.Timeout>();
+  private stopped = false;
+
+  constructor(context: VolumesContext) {
+    this.context = context;
+  }
+
+  /** Idempotent: a slice that is being worked on is left to it. */
+  start(placed: Placed): void {
+    const { id, sizeBytes } = placed.slice;
+    if (this.stopped || this.running.has(id)) return;
+    this.running.set(id, { doneBytes: 0n, ofBytes: sizeBytes, error: undefined });
+    const before = this.lastOnDisk.get(placed.device.mark) ?? Promise.resolve();
+    this.lastOnDisk.set(placed.device.mark, before.then(() => this.work(placed)));
+  }
+
+  progress(): ReadonlyMap<Uuid, SanitizeProgress> {
+    return this.running;
+  }
+
+  /** Waits for the piece at hand; the rest is for the next start. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    for (const timer of this.retries) clearTimeout(timer);
+    await Promise.all(this.lastOnDisk.values());
+  }
+
+  private async work(placed: Placed): Promise<void> {
+    const { id, sizeBytes } = placed.slice;
+    const startedAtMs = performance.now();
+    const disk = placed.device.disk.path;
+    try {
+      if (this.stopped) return;
+      await this.sanitize(placed);
+      await freeSlice(this.context.exec, placed);
+      this.running.delete(id);
+      const durationMs = performance.now() - startedAtMs;
+      this.context.notify({ notice: 'sanitized', slice: id, disk, sizeBytes, durationMs });
+    } catch (error) {
+      if (error instanceof Stopped) return;
+      this.running.set(id, { doneBytes: 0n, ofBytes: sizeBytes, error: messageOf(error) });
+      this.context.notify({ notice: 'sanitize-failed', slice: id, disk, error: messageOf(error) });
+      this.retryLater(placed);
+    }
+  }
+
+  private retryLater(placed: Placed): void {
+    if (this.stopped) return;
+    const timer = setTimeout(() => {
+      this.retries.delete(timer);
+      this.running.delete(placed.slice.id);
+      if (this.context.pools.device(placed.device.mark) === placed.device) this.start(placed);
+    }, RETRY_MS);
+    timer.unref();
+    this.retries.add(timer);
+  }
+
+  private async sanitize(placed: Placed): Promise<void> {
+    const method = sanitizeFor(this.context, placed);
+    if (method.method === 'none') return;
+    const partition = await openSlice(this.context.exec, placed);
+    const passes = method.method === 'shred' ? method.passes : 0;
+    const ofBytes = partition.sizeBytes * BigInt(passes + 1);
+    const tell = (doneBytes: bigint): void => this.tell(placed.slice.id, doneBytes, ofBytes);
+    tell(0n);
+    switch (method.method) {
+      case 'discard':
+        return this.inPieces(partition, tell, (at, length) => discardCommand(partition.path, { offsetBytes: at, lengthBytes: length }));
+      case 'zero':
+        return zeroPartition(this.context, partition, tell);
+      case 'shred': {
+        for (let pass = 0; pass < passes; pass += 1) {
+          const done = partition.sizeBytes * BigInt(pass);
+          const tellPass = (bytes: bigint): void => tell(done + bytes);
+          await this.inPieces(partition, tellPass, (at, length) => shredCommand(partition.path, at, length));
+        }
+        const shredded = partition.sizeBytes * BigInt(passes);
+        return zeroPartition(this.context, partition, (bytes) => tell(shredded + bytes));
+      }
+      default:
+        return assertNever(method, 'way to sanitize');
+    }
+  }
+
+  private async inPieces(
+    partition: KernelPartition,
+    tell: (doneBytes: bigint) => void,
+    command: (at: bigint, length: bigint) => Parameters<VolumesContext['exec']>[0],
+  ): Promise<void> {
+    for (let at = 0n; at < partition.sizeBytes; at += PIECE_BYTES) {
+      const length = minOf(PIECE_BYTES, partition.sizeBytes - at);
+      await this.context.exec(command(at, length));
+      tell(at + length);
+    }
+  }
+
+  private tell(id: Uuid, doneBytes: bigint, ofBytes: bigint): void {
+    if (this.stopped) throw new Stopped();
+    this.running.set(id, { doneBytes, ofBytes, error: undefined });
+    this.context.notify({ notice: 'sanitizing', slice: id, doneBytes, ofBytes });
+  }
+}
+
+class Stopped extends Error {}
+
+/** As the pool says now; a pool that the configuration no longer has gets zeros, the surest of the quick ways. */
+function sanitizeFor(context: VolumesContext, { device }: Placed): Sanitize {
+  return context.pools.pools().find(({ name }) => name === device.note.pool)?.sanitize ?? { method: 'zero' };
+}

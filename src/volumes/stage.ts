@@ -1,0 +1,173 @@
+import { join } from 'node:path';
+import { preenCommand } from '../host/fsck.ts';
+import { bindCommand, mountCommand } from '../host/mount.ts';
+import { makeTargetDirectory, makeTargetFile, noSymlinks, removeTarget } from '../host/paths.ts';
+import { type Mount, readMounts } from '../host/proc.ts';
+import type { KernelPartition } from '../model/disk.ts';
+import { DriverError } from '../model/errors.ts';
+import type { Access, StageRequest } from '../model/volume.ts';
+import type { Placed } from '../pools/device.ts';
+import { openSlice, setPrepared, usersOfSlice } from '../pools/slices.ts';
+import type { VolumesContext } from './context.ts';
+import { findVolume } from './find.ts';
+import { isBindOfNode, isNodeOf, mountAt, mountsOfPartition, unmountAll } from './mounts.ts';
+import { expectFilesystem, makeFilesystem, zeroPartition } from './prepare.ts';
+
+/** NodeStageVolume: find, compare, prepare once, mount. */
+export async function stageVolume(context: VolumesContext, request: StageRequest): Promise<void> {
+  const placed = findVolume(context, request.handle, request.context);
+  const { access } = request.capability;
+  await noSymlinks('staging_target_path', request.stagingPath);
+  expectAccess(placed, access);
+  if (access.type === 'mount') return stageMount(context, placed, access, request.stagingPath);
+  return stageBlock(context, placed, request.stagingPath);
+}
+
+/** Where the device node of a block volume is bound while it is staged; the staging path itself is a directory. */
+export function stagedNode(stagingPath: string, handle: string): string {
+  return join(stagingPath, handle);
+}
+
+/** Undoes what mountinfo shows at the staging path, for both kinds of volume; kubelet removes the directory. */
+export async function unstageVolume(context: VolumesContext, handle: string, stagingPath: string): Promise<void> {
+  const node = stagedNode(stagingPath, handle);
+  await unmountAll(context, node);
+  await unmountAll(context, stagingPath);
+  await removeTarget(node, context.crashpoints);
+}
+
+/** @throws DriverError `unsupported`: what was prepared as one kind is never served as the other */
+export function expectAccess({ slice }: Placed, access: Access): void {
+  if (slice.state !== 'prepared' || slice.block === (access.type === 'block')) return;
+  const [was, asked] = slice.block ? ['a raw block volume', 'a mount'] : ['a filesystem', 'a block device'];
+  throw new DriverError('unsupported', `Volume ${slice.id} was prepared as ${was}; volume_capability asks for ${asked}`);
+}
+
+type MountAccess = Extract<Access, { readonly type: 'mount' }>;
+
+async function stageMount(context: VolumesContext, placed: Placed, access: MountAccess, path: string): Promise<void> {
+  const partition = await placed.device.lock.shared(() => openSlice(context.exec, placed));
+  const there = mountAt(path, await readMounts());
+  if (there !== undefined && placed.slice.state === 'prepared') return expectSameStaging(placed, partition, there, access);
+  if (placed.slice.state === 'prepared') {
+    await placed.device.lock.shared(() => mountPrepared(context, placed, partition, access, path));
+    return;
+  }
+  await prepareMount(context, placed, partition, access, path);
+}
+
+function expectSameStaging(placed: Placed, partition: KernelPartition, there: Mount, access: MountAccess): void {
+  const ours = mountsOfPartition(partition, [there]).length > 0;
+  if (ours && there.root === '/' && there.fsType === access.fsType) return;
+  const found = `${there.fsType} of ${there.source}`;
+  throw new DriverError(
+    'exists-differently',
+    `staging_target_path ${there.target} is already a mount of ${found}; wanted ${access.fsType} of ${partition.path} for volume ${placed.slice.id}`,
+  );
+}
+
+async function mountPrepared(
+  context: VolumesContext,
+  placed: Placed,
+  partition: KernelPartition,
+  access: MountAccess,
+  path: string,
+): Promise<void> {
+  const { id } = placed.slice;
+  await expectFilesystem(context, partition, id, access.fsType);
+  if (access.fsType === 'ext4' && (await usersOfSlice(placed)).length === 0) await preen(context, partition, id);
+  await mountAndCheck(context, placed, partition, access, path);
+}
+
+async function preen(context: VolumesContext, partition: KernelPartition, handle: string): Promise<void> {
+  try {
+    await context.exec(preenCommand(partition.path));
+  } catch (error) {
+    throw unmountable(handle, partition, error);
+  }
+}
+
+/**
+ * The mount at the staging path is the trial mount: nobody is given it before the bit is set. A kill before the bit
+ * leaves a mount that is undone here, as nobody was answered.
+ */
+async function prepareMount(
+  context: VolumesContext,
+  placed: Placed,
+  partition: KernelPartition,
+  access: MountAccess,
+  path: string,
+): Promise<void> {
+  const { id } = placed.slice;
+  const startedAtMs = performance.now();
+  await unmountAll(context, path);
+  await expectNobody(placed);
+  const mkfsOptions = context.records.get(id)?.mkfsOptions ?? [];
+  await placed.device.lock.shared(async () => {
+    await makeFilesystem(context, partition, id, access.fsType, mkfsOptions);
+    await mountAndCheck(context, placed, partition, access, path);
+  });
+  await setPrepared(context.exec, placed, 'mount');
+  context.notify({ notice: 'prepared', handle: id, what: access.fsType, durationMs: performance.now() - startedAtMs });
+}
+
+async function expectNobody(placed: Placed): Promise<void> {
+  const users = await usersOfSlice(placed);
+  if (users.length === 0) return;
+  throw new DriverError('in-use', `Cannot prepare volume ${placed.slice.id}, it is in use: ${users.join(', ')}`);
+}
+
+async function mountAndCheck(
+  context: VolumesContext,
+  placed: Placed,
+  partition: KernelPartition,
+  access: MountAccess,
+  path: string,
+): Promise<void> {
+  await makeTargetDirectory(path, context.crashpoints);
+  try {
+    await context.exec(mountCommand(access.fsType, partition.path, path, access.mountFlags));
+  } catch (error) {
+    throw unmountable(placed.slice.id, partition, error);
+  }
+  const mount = mountAt(path, await readMounts());
+  if (mount === undefined) throw new DriverError('host-failed', `${path} is no mount after mounting ${partition.path}`);
+  expectSameStaging(placed, partition, mount, access);
+}
+
+/** A filesystem that does not mount is not data loss: said in words, repaired by nobody unasked. */
+function unmountable(handle: string, partition: KernelPartition, error: unknown): DriverError {
+  if (!(error instanceof DriverError) || error.kind !== 'host-failed') throw error;
+  const message =
+    `The filesystem of volume ${handle} on ${partition.path} is there and does not mount: ${error.message}. ` +
+    'Look at the mount options and the kernel log; the driver repairs nothing by itself';
+  return new DriverError('unmountable', message, { cause: error });
+}
+
+async function stageBlock(context: VolumesContext, placed: Placed, path: string): Promise<void> {
+  const partition = await placed.device.lock.shared(() => openSlice(context.exec, placed));
+  if (placed.slice.state !== 'prepared') await prepareBlock(context, placed, partition);
+  await bindNode(context, partition, stagedNode(path, placed.slice.id));
+}
+
+async function prepareBlock(context: VolumesContext, placed: Placed, partition: KernelPartition): Promise<void> {
+  const startedAtMs = performance.now();
+  await expectNobody(placed);
+  await placed.device.lock.shared(() => zeroPartition(context, partition));
+  await setPrepared(context.exec, placed, 'block');
+  const durationMs = performance.now() - startedAtMs;
+  context.notify({ notice: 'prepared', handle: placed.slice.id, what: 'zeros', durationMs });
+}
+
+/** Binds a device node on a file, or finds it bound; one that shows another device by now is bound anew. */
+export async function bindNode(context: VolumesContext, partition: KernelPartition, path: string): Promise<void> {
+  const there = mountAt(path, await readMounts());
+  if (there !== undefined && isBindOfNode(there, partition) && (await isNodeOf(path, partition))) return;
+  await unmountAll(context, path);
+  await makeTargetFile(path, context.crashpoints);
+  await context.exec(bindCommand(partition.path, path));
+  if (!(await isNodeOf(path, partition))) {
+    await unmountAll(context, path);
+    throw new DriverError('host-failed', `${path} does not show the device ${partition.path} after binding it`);
+  }
+}

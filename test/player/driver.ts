@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { call, connect, type CsiClient } from './client.ts';
+
+/** The shipped driver as a process of its own: started, killed, started again. */
+
+export type DriverOptions = {
+  /** Socket, state and log lie below it. */
+  readonly folder: string;
+  readonly config: string;
+  readonly node?: string;
+  readonly logLevel?: 'debug' | 'info';
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+export class Driver {
+  readonly client: CsiClient;
+  readonly process: ChildProcess;
+  readonly logFile: string;
+
+  private constructor(client: CsiClient, process: ChildProcess, logFile: string) {
+    this.client = client;
+    this.process = process;
+    this.logFile = logFile;
+  }
+
+  /** Resolves when Probe says ready. */
+  static async start(options: DriverOptions): Promise<Driver> {
+    const driver = await Driver.spawn(options);
+    await driver.ready();
+    return driver;
+  }
+
+  static async spawn(options: DriverOptions): Promise<Driver> {
+    await mkdir(options.folder, { recursive: true });
+    const { endpoint, argv, logFile } = await layout(options);
+    const child = spawn(launcher(), argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
+    const log = createWriteStream(logFile, { flags: 'a' });
+    child.stdout?.pipe(log, { end: false });
+    child.stderr?.pipe(log, { end: false });
+    return new Driver(connect(endpoint), child, logFile);
+  }
+
+  async ready(timeoutMs = 60_000): Promise<void> {
+    const until = Date.now() + timeoutMs;
+    for (;;) {
+      if (this.ended()) throw new Error(`the driver ended (${this.process.exitCode ?? this.process.signalCode}); see ${this.logFile}`);
+      const ready = await this.probe().catch(() => false);
+      if (ready) return;
+      if (Date.now() > until) throw new Error(`the driver is not ready after ${timeoutMs} ms; see ${this.logFile}`);
+      await sleep(20);
+    }
+  }
+
+  async probe(): Promise<boolean> {
+    const { identity } = this.client;
+    const { ready } = await call(identity, identity.Probe, {}, 2_000);
+    return ready?.value === true;
+  }
+
+  ended(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
+  /** SIGKILL, and until it is gone. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    await this.end('SIGTERM');
+  }
+
+  async waitForEnd(): Promise<void> {
+    if (!this.ended()) await new Promise((resolve) => this.process.once('exit', resolve));
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    this.client.close();
+    if (!this.ended()) this.process.kill(signal);
+    await this.waitForEnd();
+  }
+}
+
+export function launcher(): string {
+  return join(import.meta.dirname, '../../bin/instance-store-csi');
+}
+
+async function layout(options: DriverOptions) {
+  const config = join(options.folder, 'config.yaml');
+  await writeFile(config, options.config);
+  const endpoint = `unix://${join(options.folder, 'csi.sock')}`;
+  const logLevel = options.logLevel ?? 'info';
+  const argv = ['node', '--endpoint', endpoint, '--log-level', logLevel, ...commonOptions(options)];
+  return { endpoint, logFile: join(options.folder, 'driver.log'), argv };
+}
+
+/** The options that status, plan and why share with the driver. */
+export function commonOptions({ folder, node }: Pick<DriverOptions, 'folder' | 'node'>): readonly string[] {
+  return [
+    ...['--config', join(folder, 'config.yaml'), '--state-dir', join(folder, 'state')],
+    ...['--node-name', node ?? 'node-1', '--machine-id', 'machine-1'],
+  ];
+}
