@@ -29,7 +29,8 @@ function stopSignal(): AbortSignal {
 
 /** 2: what was asked is wrong. 1: it could not be done. */
 function fail(error: unknown): never {
-  const wrong = error instanceof DriverError && (error.kind === 'invalid-argument' || error.kind === 'not-found');
+  const wrong =
+    error instanceof DriverError && (error.kind === 'invalid-argument' || error.kind === 'not-found');
   const bug = !(error instanceof DriverError) && error instanceof Error ? `\n${error.stack}` : '';
   process.stderr.write(`instance-store-csi: ${messageOf(error)}${bug}\n`);
   process.exit(wrong ? 2 : 1);

@@ -14,7 +14,10 @@ const POOL_NAME = /^[a-z0-9]([a-z0-9-]{0,23}[a-z0-9])?$/;
 
 const size = v.pipe(
   v.string(),
-  v.check((text) => parseSize(text) !== undefined, ({ input }) => `is "${input}", want a size such as 10Gi or 500M`),
+  v.check(
+    (text) => parseSize(text) !== undefined,
+    ({ input }) => `is "${input}", want a size such as 10Gi or 500M`,
+  ),
   v.transform((text) => parseSize(text) ?? 0n),
 );
 
@@ -29,15 +32,29 @@ const match = v.pipe(
     byId: v.optional(text),
     transport: v.optional(v.picklist(['nvme', 'scsi', 'virtio', 'loop'])),
   }),
-  v.check((line) => Object.keys(line).length > 0, 'is empty and would match every disk; name at least one property'),
+  v.check(
+    (line) => Object.keys(line).length > 0,
+    'is empty and would match every disk; name at least one property',
+  ),
 );
 
 const pool = v.strictObject({
-  name: v.pipe(v.string(), v.regex(POOL_NAME, 'want at most 25 of a-z, 0-9 and "-", with a letter or digit at both ends')),
+  name: v.pipe(
+    v.string(),
+    v.regex(POOL_NAME, 'want at most 25 of a-z, 0-9 and "-", with a letter or digit at both ends'),
+  ),
   disks: v.strictObject({
     match: v.pipe(v.array(match), v.nonEmpty('is empty: no disk would be taken')),
     minSize: v.optional(size, DEFAULT_MIN_SIZE),
-    eraseAndTake: v.optional(v.array(v.strictObject({ disk: text, found: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'want the fingerprint that `why DISK` prints')) })), []),
+    eraseAndTake: v.optional(
+      v.array(
+        v.strictObject({
+          disk: text,
+          found: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'want the fingerprint that `why DISK` prints')),
+        }),
+      ),
+      [],
+    ),
   }),
   array: v.optional(v.picklist(['none']), 'none'),
   carving: v.optional(v.picklist(['partition', 'whole']), 'partition'),
@@ -55,7 +72,9 @@ const file = v.strictObject({
 export async function readConfiguration(path: string | undefined): Promise<Configuration> {
   if (path === undefined) return DEFAULT_CONFIGURATION;
   const source = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new DriverError('invalid-argument', `Cannot read the configuration: ${messageOf(error)}`, { cause: error });
+    throw new DriverError('invalid-argument', `Cannot read the configuration: ${messageOf(error)}`, {
+      cause: error,
+    });
   });
   return parseConfiguration(source, path);
 }
@@ -75,12 +94,17 @@ export function parseConfiguration(source: string, name: string): Configuration 
 function toPool({ name, disks, array, carving, sanitize, shredPasses }: v.InferOutput<typeof pool>): Pool {
   return {
     name,
-    match: disks.match.map((line) => Object.fromEntries(Object.entries(line).filter(([, value]) => value !== undefined))),
+    match: disks.match.map((line) =>
+      Object.fromEntries(Object.entries(line).filter(([, value]) => value !== undefined)),
+    ),
     minSizeBytes: disks.minSize,
     eraseAndTake: disks.eraseAndTake,
     array,
     carving,
-    sanitize: sanitize === 'shred' ? { method: 'shred', passes: shredPasses ?? DEFAULT_SHRED_PASSES } : { method: sanitize },
+    sanitize:
+      sanitize === 'shred'
+        ? { method: 'shred', passes: shredPasses ?? DEFAULT_SHRED_PASSES }
+        : { method: sanitize },
   };
 }
 
@@ -99,7 +123,9 @@ function overlapOf(pools: readonly Pool[]): string | undefined {
 }
 
 function issueInWords(issue: v.BaseIssue<unknown>): string {
-  const path = (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
+  const path = (issue.path ?? [])
+    .map(({ key }) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .join('');
   const field = path.replace(/^\./, '') || 'the file';
   if (issue.type === 'strict_object' && issue.expected === 'never') return `${field} is an unknown key`;
   if (issue.type === 'strict_object' && issue.received === 'undefined') return `${field} is missing`;

@@ -1,4 +1,4 @@
-import { type Command, COMMANDS, OPTIONS, variableOf } from './options.ts';
+import { COMMANDS, type Command, OPTIONS, variableOf } from './options.ts';
 
 const PURPOSE: { readonly [C in Command]: string } = {
   node: 'serve CSI on this node: discover, take, carve, mount, wipe',
@@ -18,7 +18,9 @@ export function helpText(command: Command | undefined): string {
     '',
     `Usage: instance-store-csi ${command ?? 'COMMAND'}${argument} [OPTIONS]`,
     '',
-    ...(command === undefined ? ['Commands:', ...commands.map((name) => `  ${name.padEnd(8)}${PURPOSE[name]}`), ''] : []),
+    ...(command === undefined
+      ? ['Commands:', ...commands.map((name) => `  ${name.padEnd(8)}${PURPOSE[name]}`), '']
+      : []),
     'Options:',
     ...Object.entries(OPTIONS)
       .filter(([, option]) => option.commands.some((name) => commands.includes(name)))
@@ -30,7 +32,10 @@ export function helpText(command: Command | undefined): string {
   ].join('\n');
 }
 
-function optionLines(name: string, { placeholder, help, fallback, alias }: (typeof OPTIONS)[keyof typeof OPTIONS]): readonly string[] {
+function optionLines(
+  name: string,
+  { placeholder, help, fallback, alias }: (typeof OPTIONS)[keyof typeof OPTIONS],
+): readonly string[] {
   const variables = [variableOf(name), ...(alias === undefined ? [] : [alias])].join(', ');
   const preset = fallback === undefined ? '' : ` (default ${fallback})`;
   return [`  --${name} ${placeholder}`.trimEnd(), `      ${help}${preset}; or ${variables}`];

@@ -30,7 +30,10 @@ const LEVELS: { readonly [N in Notice['notice']]: 'debug' | 'info' | 'warn' | 'e
 
 export function logNotice(log: Logger, notice: Notice): void {
   const { notice: name, ...facts } = notice;
-  const shown = Object.entries(facts).map(([key, value]) => [key, typeof value === 'bigint' ? value.toString() : value]);
+  const shown = Object.entries(facts).map(([key, value]) => [
+    key,
+    typeof value === 'bigint' ? value.toString() : value,
+  ]);
   log[LEVELS[name]](Object.fromEntries(shown), name);
 }
 

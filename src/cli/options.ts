@@ -22,7 +22,12 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export type Invocation =
   | { readonly is: 'help'; readonly command: Command | undefined }
   | { readonly is: 'version' }
-  | { readonly is: 'run'; readonly command: Command; readonly subject: string | undefined; readonly options: Options };
+  | {
+      readonly is: 'run';
+      readonly command: Command;
+      readonly subject: string | undefined;
+      readonly options: Options;
+    };
 
 type OptionName = 'endpoint' | 'config' | 'state-dir' | 'node-name' | 'machine-id' | 'log-level' | 'json';
 
@@ -81,37 +86,59 @@ export const OPTIONS: { readonly [N in OptionName]: Described } = {
     fallback: 'info',
     commands: ['node'],
   },
-  json: { type: 'boolean', placeholder: '', help: 'answer as JSON, for machines', fallback: undefined, commands: ['status', 'plan', 'why'] },
+  json: {
+    type: 'boolean',
+    placeholder: '',
+    help: 'answer as JSON, for machines',
+    fallback: undefined,
+    commands: ['status', 'plan', 'why'],
+  },
 };
 
 /** @throws DriverError `invalid-argument` naming the option, what was found and what is wanted */
-export function parseInvocation(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Invocation {
+export function parseInvocation(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Invocation {
   const { values, positionals } = parse(argv);
   const [commandText, subject, ...rest] = positionals;
   const command = COMMANDS.find((known) => known === commandText);
-  if (values['version'] === true) return { is: 'version' };
-  if (values['help'] === true || commandText === undefined) return { is: 'help', command };
-  if (command === undefined) throw wrong(`unknown command "${commandText}", want one of ${COMMANDS.join(', ')}`);
+  if (values.version === true) return { is: 'version' };
+  if (values.help === true || commandText === undefined) return { is: 'help', command };
+  if (command === undefined)
+    throw wrong(`unknown command "${commandText}", want one of ${COMMANDS.join(', ')}`);
   if (rest.length > 0 || (subject !== undefined && command !== 'why')) {
     throw wrong(`${command}: unexpected argument "${rest[0] ?? subject}"`);
   }
-  if (command === 'why' && subject === undefined) throw wrong('why: name a disk (/dev/nvme1n1, loop3) or a volume handle');
+  if (command === 'why' && subject === undefined)
+    throw wrong('why: name a disk (/dev/nvme1n1, loop3) or a volume handle');
   return { is: 'run', command, subject, options: optionsFor(command, values, env) };
 }
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
-function parse(argv: readonly string[]): { readonly values: Values; readonly positionals: readonly string[] } {
+function parse(argv: readonly string[]): {
+  readonly values: Values;
+  readonly positionals: readonly string[];
+} {
   const known = Object.fromEntries(Object.entries(OPTIONS).map(([name, { type }]) => [name, { type }]));
   try {
-    const options = { ...known, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const;
+    const options = {
+      ...known,
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean' },
+    } as const;
     return parseArgs({ args: [...argv], options, allowPositionals: true });
   } catch (error) {
     throw wrong(messageOf(error));
   }
 }
 
-function optionsFor(command: Command, values: Values, env: Readonly<Record<string, string | undefined>>): Options {
+function optionsFor(
+  command: Command,
+  values: Values,
+  env: Readonly<Record<string, string | undefined>>,
+): Options {
   const text = (name: OptionName): string | undefined => {
     const { alias, fallback } = OPTIONS[name];
     const given = values[name];
@@ -119,10 +146,12 @@ function optionsFor(command: Command, values: Values, env: Readonly<Record<strin
     return env[variableOf(name)] ?? (alias === undefined ? undefined : env[alias]) ?? fallback;
   };
   for (const name of Object.keys(values)) {
-    if (name in OPTIONS && !OPTIONS[name as OptionName].commands.includes(command)) throw wrong(`${command} has no option --${name}`);
+    if (name in OPTIONS && !OPTIONS[name as OptionName].commands.includes(command))
+      throw wrong(`${command} has no option --${name}`);
   }
   const logLevel = LOG_LEVELS.find((level) => level === text('log-level'));
-  if (logLevel === undefined) throw wrong(`--log-level is "${text('log-level')}", want one of ${LOG_LEVELS.join(', ')}`);
+  if (logLevel === undefined)
+    throw wrong(`--log-level is "${text('log-level')}", want one of ${LOG_LEVELS.join(', ')}`);
   return {
     endpoint: text('endpoint') ?? '',
     config: text('config'),
@@ -130,7 +159,7 @@ function optionsFor(command: Command, values: Values, env: Readonly<Record<strin
     nodeName: nodeName(text('node-name')),
     machineId: text('machine-id'),
     logLevel,
-    json: values['json'] === true || env[variableOf('json')] === 'true',
+    json: values.json === true || env[variableOf('json')] === 'true',
   };
 }
 
@@ -147,7 +176,9 @@ function absolute(option: string, path: string): string {
 function nodeName(name: string | undefined): string {
   if (name === undefined || name === '') throw wrong('--node-name is missing; give it, or set NODE_NAME');
   if (/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(name)) return name;
-  throw wrong(`--node-name is "${name}", want at most 63 letters, digits, ".", "_" or "-", with a letter or digit at both ends`);
+  throw wrong(
+    `--node-name is "${name}", want at most 63 letters, digits, ".", "_" or "-", with a letter or digit at both ends`,
+  );
 }
 
 function wrong(message: string): DriverError {

@@ -12,8 +12,16 @@ export function planReport(situation: Situation): Report {
   const left = situation.look.disks.filter(({ verdict }) => verdict.is === 'refused');
   return {
     lines: [
-      ...section('Steps', steps.map((step, at) => [`${at + 1}.`, describeStep(step)]), 'nothing to do'),
-      ...section('Left alone', left.map(({ disk, verdict }) => [disk.path, verdictInWords(verdict)]), 'no disk'),
+      ...section(
+        'Steps',
+        steps.map((step, at) => [`${at + 1}.`, describeStep(step)]),
+        'nothing to do',
+      ),
+      ...section(
+        'Left alone',
+        left.map(({ disk, verdict }) => [disk.path, verdictInWords(verdict)]),
+        'no disk',
+      ),
     ],
     value: {
       steps: steps.map((step) => ({ kind: step.kind, because: step.because, text: describeStep(step) })),

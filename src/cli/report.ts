@@ -28,7 +28,11 @@ export async function report(
   options: Options,
   configuration: Configuration,
 ): Promise<string> {
-  const self: Self = { driver: DRIVER_NAME, node: options.nodeName, machine: await machineId(options.machineId) };
+  const self: Self = {
+    driver: DRIVER_NAME,
+    node: options.nodeName,
+    machine: await machineId(options.machineId),
+  };
   const exec = createExec({ crashpoints: NO_CRASHPOINTS });
   const context: PoolsContext = { exec, self, configuration, notify: () => undefined };
   const [seen, { records, broken }] = await Promise.all([look(context), readRecords(options.stateDir)]);
@@ -38,7 +42,10 @@ export async function report(
 }
 
 const REPORTS: {
-  readonly [C in Exclude<Command, 'node'>]: (situation: Situation, subject: string) => Promise<Report> | Report;
+  readonly [C in Exclude<Command, 'node'>]: (
+    situation: Situation,
+    subject: string,
+  ) => Promise<Report> | Report;
 } = { status: statusReport, plan: planReport, why: whyReport };
 
 function bigintAsText(_key: string, value: unknown): unknown {

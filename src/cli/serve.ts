@@ -25,8 +25,17 @@ const LOOK_EVERY_MS = 30_000;
 const LOCK_RETRY_MS = 500;
 
 /** The node process: serve at once, wait for the state directory, work until told to stop. */
-export async function serveNode(options: Options, configuration: Configuration, log: Logger, stop: AbortSignal): Promise<void> {
-  const self: Self = { driver: DRIVER_NAME, node: options.nodeName, machine: await machineId(options.machineId) };
+export async function serveNode(
+  options: Options,
+  configuration: Configuration,
+  log: Logger,
+  stop: AbortSignal,
+): Promise<void> {
+  const self: Self = {
+    driver: DRIVER_NAME,
+    node: options.nodeName,
+    machine: await machineId(options.machineId),
+  };
   await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
   const standby = createStandby();
   const server = await serve({
@@ -50,14 +59,20 @@ export async function serveNode(options: Options, configuration: Configuration, 
 }
 
 /** @returns undefined when told to stop before another driver let go */
-async function waitForLock(stateDir: string, standby: Standby, log: Logger, stop: AbortSignal): Promise<number | undefined> {
+async function waitForLock(
+  stateDir: string,
+  standby: Standby,
+  log: Logger,
+  stop: AbortSignal,
+): Promise<number | undefined> {
   const path = join(stateDir, 'lock');
   let told = false;
   while (!stop.aborted) {
     const lock = await acquireLock(path);
     if (lock.is === 'held') return lock.fd;
     standby.waitFor(`another driver holds ${path}`);
-    if (!told) log.warn({ path }, 'waiting: another driver, or a child that it left, holds the state directory');
+    if (!told)
+      log.warn({ path }, 'waiting: another driver, or a child that it left, holds the state directory');
     told = true;
     await sleep(LOCK_RETRY_MS, undefined, { signal: stop }).catch(() => undefined);
   }
@@ -77,7 +92,9 @@ async function work(
   const exec = createExec({ lockFd, crashpoints, listener: (event) => logCommand(log, event) });
   const notify = (notice: Notice): void => logNotice(log, notice);
   const durable = createDurable(crashpoints);
-  const records = await Records.open(options.stateDir, durable, (file) => notify({ notice: 'record-set-aside', file }));
+  const records = await Records.open(options.stateDir, durable, (file) =>
+    notify({ notice: 'record-set-aside', file }),
+  );
   const pools = new Pools({ exec, self, configuration, notify });
   const service = new VolumeService({ self, exec, crashpoints, pools, records, notify, kernel: release() });
   standby.serve(service);

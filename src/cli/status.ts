@@ -1,4 +1,4 @@
-import { formatBytes } from '../model/bytes.ts';
+import { formatBytes, maxOf } from '../model/bytes.ts';
 import type { VolumeDecision } from '../model/reconcile.ts';
 import { mountsOfPartition } from '../volumes/mounts.ts';
 import { reconcileVolumes } from '../volumes/reconcile.ts';
@@ -18,7 +18,14 @@ export function statusReport(situation: Situation): Report {
   const quarantined = seenSlices(situation)
     .filter(({ slice }) => slice.state === 'quarantine')
     .map(({ disk, slice }) => ({ slice: slice.id, disk, number: slice.number, sizeBytes: slice.sizeBytes }));
-  const value = { node: situation.context.self.node, pools, disks, volumes, quarantined, setAside: situation.broken };
+  const value = {
+    node: situation.context.self.node,
+    pools,
+    disks,
+    volumes,
+    quarantined,
+    setAside: situation.broken,
+  };
   return { value, lines: linesOf(value) };
 }
 
@@ -26,7 +33,12 @@ type Status = {
   readonly pools: ReturnType<typeof poolRows>;
   readonly disks: readonly { readonly disk: string; readonly sizeBytes: bigint; readonly verdict: string }[];
   readonly volumes: ReturnType<typeof volumeRows>;
-  readonly quarantined: readonly { readonly slice: string; readonly disk: string; readonly number: number; readonly sizeBytes: bigint }[];
+  readonly quarantined: readonly {
+    readonly slice: string;
+    readonly disk: string;
+    readonly number: number;
+    readonly sizeBytes: bigint;
+  }[];
   readonly setAside: readonly string[];
 };
 
@@ -35,17 +47,41 @@ function linesOf({ pools, disks, volumes, quarantined, setAside }: Status): read
   return [
     ...section(
       'Pools',
-      pools.map((pool) => [pool.pool, `${pool.disks} disks`, `${size(pool.freeBytes)} free`, `largest volume ${size(pool.largestBytes)}`, ...pool.differs]),
+      pools.map((pool) => [
+        pool.pool,
+        `${pool.disks} disks`,
+        `${size(pool.freeBytes)} free`,
+        `largest volume ${size(pool.largestBytes)}`,
+        ...pool.differs,
+      ]),
       'none configured',
     ),
-    ...section('Disks', disks.map(({ disk, sizeBytes, verdict }) => [disk, size(sizeBytes), verdict]), 'none'),
-    ...section('Volumes', volumes.map((one) => [one.handle, size(one.sizeBytes), one.where, one.state, ...one.mounts]), 'none'),
     ...section(
-      'In quarantine, to be sanitized before they are capacity again',
-      quarantined.map(({ slice, disk, number, sizeBytes }) => [slice, size(sizeBytes), `partition ${number} of ${disk}`]),
+      'Disks',
+      disks.map(({ disk, sizeBytes, verdict }) => [disk, size(sizeBytes), verdict]),
       'none',
     ),
-    ...(setAside.length > 0 ? section('Records that cannot be read', setAside.map((file) => [file]), '') : []),
+    ...section(
+      'Volumes',
+      volumes.map((one) => [one.handle, size(one.sizeBytes), one.where, one.state, ...one.mounts]),
+      'none',
+    ),
+    ...section(
+      'In quarantine, to be sanitized before they are capacity again',
+      quarantined.map(({ slice, disk, number, sizeBytes }) => [
+        slice,
+        size(sizeBytes),
+        `partition ${number} of ${disk}`,
+      ]),
+      'none',
+    ),
+    ...(setAside.length > 0
+      ? section(
+          'Records that cannot be read',
+          setAside.map((file) => [file]),
+          '',
+        )
+      : []),
   ];
 }
 
@@ -58,8 +94,10 @@ function poolRows(situation: Situation) {
       pool: name,
       disks: disks.length,
       freeBytes: free.reduce((sum, { totalBytes }) => sum + totalBytes, 0n),
-      largestBytes: free.reduce((largest, { largestBytes }) => (largestBytes > largest ? largestBytes : largest), 0n),
-      differs: disks.flatMap(({ differs, looked }) => (differs === undefined ? [] : [`${looked.disk.path}: ${differs}`])),
+      largestBytes: free.reduce((largest, { largestBytes }) => maxOf(largestBytes, largest), 0n),
+      differs: disks.flatMap(({ differs, looked }) =>
+        differs === undefined ? [] : [`${looked.disk.path}: ${differs}`],
+      ),
     };
   });
 }
@@ -86,7 +124,7 @@ function volumeRows(situation: Situation) {
       name: record?.name,
       sizeBytes: slice?.slice.sizeBytes ?? record?.sizeBytes ?? 0n,
       where: slice === undefined ? (record?.disk ?? '') : `partition ${slice.slice.number} of ${slice.disk}`,
-      state: `${slice?.slice.state ?? ''} ${STATES[decided.then]}`.trim(),
+      state: `${slice?.slice.state ?? ''} ${STATES[decided.decision]}`.trim(),
       mounts: slice === undefined ? [] : mountTargets(situation, slice.disk, slice.slice.number),
     };
   });

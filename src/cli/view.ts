@@ -10,7 +10,11 @@ import type { Situation } from './report.ts';
 
 /** Parts of a situation that several commands show. */
 
-export type OwnedDisk = { readonly looked: Looked; readonly mark: OwnerMark; readonly differs: string | undefined };
+export type OwnedDisk = {
+  readonly looked: Looked;
+  readonly mark: OwnerMark;
+  readonly differs: string | undefined;
+};
 
 export function ownedDisks({ look, context }: Situation): readonly OwnedDisk[] {
   return look.disks.flatMap((looked) => {
@@ -44,17 +48,30 @@ export function verdictInWords(verdict: Verdict): string {
   }
 }
 
-export function capacityOf({ mark, differs }: OwnedDisk): { readonly totalBytes: bigint; readonly largestBytes: bigint } {
-  return differs === undefined ? freeBytes(mark.table, mark.note.carving) : { totalBytes: 0n, largestBytes: 0n };
+export function capacityOf({ mark, differs }: OwnedDisk): {
+  readonly totalBytes: bigint;
+  readonly largestBytes: bigint;
+} {
+  return differs === undefined
+    ? freeBytes(mark.table, mark.note.carving)
+    : { totalBytes: 0n, largestBytes: 0n };
 }
 
 /** Rows as aligned columns. */
-export function columns(rows: readonly (readonly string[])[]): readonly string[] {
+function columns(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
-export function section(title: string, rows: readonly (readonly string[])[], none: string): readonly string[] {
+export function section(
+  title: string,
+  rows: readonly (readonly string[])[],
+  none: string,
+): readonly string[] {
   return [title, ...(rows.length > 0 ? columns(rows).map((line) => `  ${line}`) : [`  ${none}`]), ''];
 }
-

@@ -12,23 +12,30 @@ import { marksHere, seenSlices, verdictInWords } from './view.ts';
 
 /** `why DISK-OR-VOLUME`: all that is known of one, and what a person can do. */
 export async function whyReport(situation: Situation, subject: string): Promise<Report> {
-  const looked = situation.look.disks.find(({ disk }) => [disk.path, disk.name, disk.identity].includes(subject));
+  const looked = situation.look.disks.find(({ disk }) =>
+    [disk.path, disk.name, disk.identity].includes(subject),
+  );
   if (looked !== undefined) return whyDisk(situation, looked);
   const handle = parseUuid(subject);
   if (handle !== undefined) return whyVolume(situation, handle);
   const named = situation.records.find(({ name }) => name === subject);
   if (named !== undefined) return whyVolume(situation, named.handle);
   const disks = situation.look.disks.map(({ disk }) => disk.path).join(', ');
-  throw new DriverError('not-found', `"${subject}" is neither a disk of this node (${disks}) nor a volume handle or name`);
+  throw new DriverError(
+    'not-found',
+    `"${subject}" is neither a disk of this node (${disks}) nor a volume handle or name`,
+  );
 }
 
 const ADVICE: { readonly [R in Refusal]: string } = {
-  'no identity': 'The disk cannot be found again after a reboot. Give it a serial number, or use another disk.',
+  'no identity':
+    'The disk cannot be found again after a reboot. Give it a serial number, or use another disk.',
   'duplicate identity': 'Two paths to one disk, or a copy. Configure multipath away, or remove one.',
   'root disk': 'Never taken.',
   mounted: 'Unmount it for good if it is to be taken; what is on it is judged then.',
   swap: 'swapoff it if it is to be taken.',
-  'holds another device': 'An array, volume group or loop device stands on it. Dissolve that if the disk is to be taken.',
+  'holds another device':
+    'An array, volume group or loop device stands on it. Dissolve that if the disk is to be taken.',
   busy: 'Find the process with fuser or lsof.',
   'read-only': 'blockdev --setrw, if the disk allows.',
   removable: 'Never taken.',
@@ -39,7 +46,8 @@ const ADVICE: { readonly [R in Refusal]: string } = {
   'damaged mark': 'Volumes may be on it. Restore the table from a backup, or erase it with eraseAndTake.',
   'has a partition table': 'Somebody partitioned it. Erase it with eraseAndTake if nobody needs it.',
   'has a signature': 'Somebody formatted it. Erase it with eraseAndTake if nobody needs it.',
-  'unrecognised data': 'There are bytes on it that nobody recognises. Erase it with eraseAndTake if nobody needs them.',
+  'unrecognised data':
+    'There are bytes on it that nobody recognises. Erase it with eraseAndTake if nobody needs them.',
   'probe failed': 'The disk did not answer or answered with errors. Look at the kernel log.',
   'matched by no pool': 'Name it in the `match` of a pool if it is to be taken.',
   'matched by two': 'Make the `match` of the two pools exclude each other.',
@@ -56,10 +64,21 @@ async function whyDisk(situation: Situation, { disk, verdict, usage }: Looked): 
     `  device     ${formatBytes(disk.sizeBytes)}, ${disk.transport}, model "${disk.model}", serial "${disk.serial}"`,
     `  pools      ${pools.length > 0 ? `matched by ${pools.join(', ')}` : 'matched by none'}`,
     ...(used.length > 0 ? [`  used by    ${used.join(', ')}`] : []),
-    ...findings.flatMap(({ reason, detail }, at) => [`  ${at === 0 ? 'because' : 'also'}    ${reason}: ${detail}`, `             ${ADVICE[reason]}`]),
+    ...findings.flatMap(({ reason, detail }, at) => [
+      `  ${at === 0 ? 'because' : 'also'}    ${reason}: ${detail}`,
+      `             ${ADVICE[reason]}`,
+    ]),
     ...(fingerprint === undefined ? [] : eraseLines(disk, fingerprint)),
   ];
-  const value = { disk: disk.path, identity: disk.identity, verdict: verdict.is, findings, pools, used, fingerprint };
+  const value = {
+    disk: disk.path,
+    identity: disk.identity,
+    verdict: verdict.is,
+    findings,
+    pools,
+    used,
+    fingerprint,
+  };
   return { lines, value };
 }
 
@@ -86,9 +105,15 @@ const ERASABLE: ReadonlySet<Refusal> = new Set<Refusal>([
 ]);
 
 /** Only for a disk whose content alone stands in the way: one in use is not read for this. */
-async function fingerprintOf({ context }: Situation, disk: Disk, verdict: Verdict): Promise<string | undefined> {
+async function fingerprintOf(
+  { context }: Situation,
+  disk: Disk,
+  verdict: Verdict,
+): Promise<string | undefined> {
   const findings = findingsOf(verdict);
-  const only = findings.length > 0 && findings.every(({ reason }) => ERASABLE.has(reason) || reason === 'matched by no pool');
+  const only =
+    findings.length > 0 &&
+    findings.every(({ reason }) => ERASABLE.has(reason) || reason === 'matched by no pool');
   if (!only || !findings.some(({ reason }) => ERASABLE.has(reason))) return undefined;
   const content = await probeDisk(context.exec, disk, { sample: false, fingerprint: true, claim: false });
   return content.is === 'read' ? content.bytes.fingerprint : undefined;
@@ -96,16 +121,25 @@ async function fingerprintOf({ context }: Situation, disk: Disk, verdict: Verdic
 
 function whyVolume(situation: Situation, handle: Uuid): Report {
   const seen = seenSlices(situation);
-  const finding = reconcileVolumes(situation.records, seen, marksHere(situation)).find((one) => one.handle === handle);
+  const finding = reconcileVolumes(situation.records, seen, marksHere(situation)).find(
+    (one) => one.handle === handle,
+  );
   const record = situation.records.find((one) => one.handle === handle);
   if (finding === undefined) {
-    throw new DriverError('not-found', `Volume ${handle}: neither a record nor a slice on node ${situation.context.self.node}`);
+    throw new DriverError(
+      'not-found',
+      `Volume ${handle}: neither a record nor a slice on node ${situation.context.self.node}`,
+    );
   }
   const slices = seen.filter(({ slice }) => slice.id === handle);
-  const loss = slices.length === 0 ? explainLoss(handle, record?.mark, record, situation.look.disks) : undefined;
+  const loss =
+    slices.length === 0 ? explainLoss(handle, record?.mark, record, situation.look.disks) : undefined;
   const lines = [
-    `volume ${handle}${record === undefined ? '' : ` (${record.name})`}: ${finding.decided.then} ${finding.decided.label}`,
-    ...slices.map(({ disk, slice }) => `  slice      partition ${slice.number} of ${disk}: ${slice.state}, ${formatBytes(slice.sizeBytes)} at byte ${slice.startBytes}`),
+    `volume ${handle}${record === undefined ? '' : ` (${record.name})`}: ${finding.decided.decision} ${finding.decided.label}`,
+    ...slices.map(
+      ({ disk, slice }) =>
+        `  slice      partition ${slice.number} of ${disk}: ${slice.state}, ${formatBytes(slice.sizeBytes)} at byte ${slice.startBytes}`,
+    ),
     record === undefined
       ? '  record     none: the disk alone says that it exists'
       : `  record     ${record.state}, pool ${record.pool}, mark ${record.mark}, made ${record.createdAt}`,

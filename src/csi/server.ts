@@ -85,7 +85,10 @@ async function bind(server: Server, path: string): Promise<void> {
   }
 }
 
-/** A call or a client that never ends would hold tryShutdown for ever. The socket file goes with the listener. */
+/**
+ * A call or a client that never ends would hold tryShutdown for ever, and keeps its connection even past
+ * forceShutdown: the process is to exit, not to wait for its last handle. The socket file goes with the listener.
+ */
 function drain(server: Server): Promise<void> {
   return new Promise((resolve) => {
     const force = setTimeout(() => {

@@ -6,7 +6,7 @@ import { KIB, MIB, maxOf, minOf } from '../model/bytes.ts';
 export const END_BYTES = 64n * KIB;
 export const NOTE_AT = MIB;
 /** What of the note region the caller judges. The rest of it must be zero like everything else. */
-export const NOTE_JUDGED_BYTES = 8n * KIB;
+const NOTE_JUDGED_BYTES = 8n * KIB;
 
 const FRONT_BYTES = 64n * MIB;
 const BACK_BYTES = 4n * MIB;

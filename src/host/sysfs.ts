@@ -46,7 +46,7 @@ export function readPartition(
 }
 
 /** `sda1`, but `nvme0n1p1`: the kernel separates digits by a p. */
-export function partitionName(diskName: string, number: number): string {
+function partitionName(diskName: string, number: number): string {
   return /\d$/.test(diskName) ? `${diskName}p${number}` : `${diskName}${number}`;
 }
 
@@ -265,5 +265,7 @@ export async function readWriteCount(name: string, root = '/sys'): Promise<strin
   const text = (file: string) => readFile(`${root}/block/${name}/${file}`, 'utf8').catch(() => '');
   const [stat, counting] = await Promise.all([text('stat'), text('queue/iostats')]);
   const fields = stat.trim().split(/\s+/);
-  return counting.trim() === '1' && fields.length > 13 ? [4, 6, 11, 13].map((at) => fields[at]).join('/') : undefined;
+  return counting.trim() === '1' && fields.length > 13
+    ? [4, 6, 11, 13].map((at) => fields[at]).join('/')
+    : undefined;
 }

@@ -3,8 +3,8 @@ import { type Gpt, type GptEntry, TYPE_OWNER, TYPE_VOLUME } from './gpt.ts';
 import { freeNumbers } from './mark.ts';
 import type { Carving } from './pool.ts';
 import { nextGeneration, sliceLabel } from './slice.ts';
-import type { SizeRange } from './volume.ts';
 import type { Uuid } from './uuid.ts';
+import type { SizeRange } from './volume.ts';
 
 /**
  * Where a new slice goes. Pure: a table and a wish in, an entry out. Slices start on whole MiB, so that they are
@@ -37,7 +37,10 @@ function pushGap(free: Gap[], from: bigint, end: bigint, behindBytes: bigint): v
 const sizeOf = (gap: Gap): bigint => gap.endBytes - gap.startBytes;
 
 /** Bytes that slices can still get, and the largest single one; nothing when the table has no entry left. */
-export function freeBytes(table: Gpt, carving: Carving): { readonly totalBytes: bigint; readonly largestBytes: bigint } {
+export function freeBytes(
+  table: Gpt,
+  carving: Carving,
+): { readonly totalBytes: bigint; readonly largestBytes: bigint } {
   const free = gaps(table);
   const none = freeNumbers(table).length === 0 || (carving === 'whole' && hasSlice(table));
   if (none) return { totalBytes: 0n, largestBytes: 0n };
@@ -107,7 +110,10 @@ function placePartition(table: Gpt, wish: Wish): Place | undefined {
   const sizeBytes = sizeFor(wish.size, wish.minimumBytes);
   if (sizeBytes === undefined) return undefined;
   const fitting = gaps(table).filter((gap) => sizeOf(gap) >= sizeBytes);
-  const largest = fitting.reduce<Gap | undefined>((best, gap) => (best && sizeOf(best) >= sizeOf(gap) ? best : gap), undefined);
+  const largest = fitting.reduce<Gap | undefined>(
+    (best, gap) => (best && sizeOf(best) >= sizeOf(gap) ? best : gap),
+    undefined,
+  );
   if (largest === undefined) return undefined;
   const roomy = startWithHeadroom(largest, sizeBytes);
   if (roomy !== undefined) return { startBytes: roomy, sizeBytes };

@@ -19,8 +19,12 @@ export function incompatibility(record: VolumeRecord, request: CreateRequest): s
   if (request.parameters.mkfsOptions.join(' ') !== record.mkfsOptions.join(' ')) {
     return `its mkfsOptions are "${record.mkfsOptions.join(' ')}"`;
   }
-  const missing = request.capabilities.find((wanted) => !record.capabilities.some((has) => isSameCapability(has, wanted)));
-  return missing === undefined ? undefined : `it was made for ${record.capabilities.map(inWords).join(', ')}, not for ${inWords(missing)}`;
+  const missing = request.capabilities.find(
+    (wanted) => !record.capabilities.some((has) => isSameCapability(has, wanted)),
+  );
+  return missing === undefined
+    ? undefined
+    : `it was made for ${record.capabilities.map(inWords).join(', ')}, not for ${inWords(missing)}`;
 }
 
 function isSameCapability(a: Capability, b: Capability): boolean {

@@ -2,9 +2,9 @@ import { formatBytes } from './bytes.ts';
 import type { Content, Disk, DiskBytes, Usage } from './disk.ts';
 import { parseGpt } from './gpt.ts';
 import { isZero, type MarkReading, type OwnerMark, readMark } from './mark.ts';
+import { matchesPool } from './match.ts';
 import type { Note } from './note.ts';
 import type { Pool, Self } from './pool.ts';
-import { matchesPool } from './match.ts';
 
 /** Why a disk is left alone, in the order in which the first that holds is named (docs/design.md). */
 export const REFUSALS = [
@@ -71,7 +71,9 @@ const WAIVED_BY_FINGERPRINT: ReadonlySet<Refusal> = new Set<Refusal>([
 export function judge(facts: DiskFacts, pools: readonly Pool[], self: Self): Verdict {
   const reading = readingOf(facts, self);
   const findings = findingsOf(facts, pools, reading);
-  const untrusted = findings.find(({ reason }) => reason === 'no identity' || reason === 'duplicate identity');
+  const untrusted = findings.find(
+    ({ reason }) => reason === 'no identity' || reason === 'duplicate identity',
+  );
   if (reading.is === 'ours' && untrusted === undefined) return { is: 'owned', mark: reading.mark };
   const pool = poolsFor(facts.disk, pools)[0];
   const [first, ...others] = findings;
@@ -107,14 +109,20 @@ function permittedFingerprint(
   pool: Pool | undefined,
   resume: Note | undefined,
 ): string | undefined {
-  const found = resume?.erased ?? (content.is === 'read' ? content.bytes.fingerprint : undefined);
+  if (content.is !== 'read' || content.bytes.exclusive !== 'free') return undefined;
+  const found = resume?.erased ?? content.bytes.fingerprint;
   const named = pool?.eraseAndTake.some((permit) => permit.disk === disk.identity && permit.found === found);
   return named === true ? found : undefined;
 }
 
 /** Every reason that holds, in REFUSALS' order. */
 function findingsOf(facts: DiskFacts, pools: readonly Pool[], reading: MarkReading): readonly Finding[] {
-  const details = { ...ofKernel(facts, pools), ...ofMark(reading), ...ofContent(facts, reading), ...ofPools(facts.disk, pools) };
+  const details = {
+    ...ofKernel(facts, pools),
+    ...ofMark(reading),
+    ...ofContent(facts, reading),
+    ...ofPools(facts.disk, pools),
+  };
   const findings = REFUSALS.flatMap((reason): readonly Finding[] => {
     const detail = details[reason];
     return detail === undefined ? [] : [{ reason, detail }];
@@ -134,23 +142,32 @@ function ofKernel({ disk, usage, content, twins }: DiskFacts, pools: readonly Po
   const smallest = poolsFor(disk, pools)[0]?.minSizeBytes ?? MIN_DISK_BYTES;
   const wanted = smallest > MIN_DISK_BYTES ? smallest : MIN_DISK_BYTES;
   return {
-    'no identity': disk.identity === undefined ? 'the kernel shows neither a wwid nor a serial number' : undefined,
+    'no identity':
+      disk.identity === undefined ? 'the kernel shows neither a wwid nor a serial number' : undefined,
     'duplicate identity': twins.length > 0 ? `${disk.identity} is also ${twins.join(', ')}` : undefined,
     'root disk': usage.root ? 'the root filesystem is on it' : undefined,
     mounted: list(usage.mounts),
     swap: list(usage.swaps),
     'holds another device': list(usage.holders),
-    busy: content.is === 'read' && content.bytes.exclusive === 'busy' ? 'another process holds it open exclusively' : undefined,
+    busy:
+      content.is === 'read' && content.bytes.exclusive === 'busy'
+        ? 'another process holds it open exclusively'
+        : undefined,
     'read-only': disk.readOnly ? 'the kernel has it read-only' : undefined,
     removable: disk.removable ? 'its medium is removable' : undefined,
-    'too small': disk.sizeBytes < wanted ? `${formatBytes(disk.sizeBytes)}, want at least ${formatBytes(wanted)}` : undefined,
+    'too small':
+      disk.sizeBytes < wanted
+        ? `${formatBytes(disk.sizeBytes)}, want at least ${formatBytes(wanted)}`
+        : undefined,
   };
 }
 
 function ofMark(reading: MarkReading): Details {
   switch (reading.is) {
     case 'another-node':
-      return { "another node's mark": `taken by ${reading.note.driver} on node ${reading.note.node}, machine ${reading.note.machine}` };
+      return {
+        "another node's mark": `taken by ${reading.note.driver} on node ${reading.note.node}, machine ${reading.note.machine}`,
+      };
     case 'copied':
       return { 'copied mark': `its note was written for the disk ${reading.note.disk}` };
     case 'newer':
@@ -202,8 +219,10 @@ function dirt(bytes: DiskBytes, disk: Disk): string | undefined {
 function ofPools(disk: Disk, pools: readonly Pool[]): Details {
   const matching = poolsFor(disk, pools);
   return {
-    'matched by no pool': matching.length === 0 ? `model "${disk.model}", transport ${disk.transport}` : undefined,
-    'matched by two': matching.length > 1 ? `pools ${matching.map(({ name }) => name).join(' and ')}` : undefined,
+    'matched by no pool':
+      matching.length === 0 ? `model "${disk.model}", transport ${disk.transport}` : undefined,
+    'matched by two':
+      matching.length > 1 ? `pools ${matching.map(({ name }) => name).join(' and ')}` : undefined,
   };
 }
 

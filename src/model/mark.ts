@@ -64,7 +64,8 @@ function ofNote(
     return { is: 'another-node', note };
   }
   if (note.disk !== disk.identity) return { is: 'copied', note };
-  if (note.diskBytes !== disk.sizeBytes) return { is: 'damaged', why: `the disk had ${note.diskBytes} bytes when taken` };
+  if (note.diskBytes !== disk.sizeBytes)
+    return { is: 'damaged', why: `the disk had ${note.diskBytes} bytes when taken` };
   if (note.sectorBytes !== disk.logicalBlockBytes) {
     return { is: 'damaged', why: `the disk had sectors of ${note.sectorBytes} bytes when taken` };
   }
@@ -72,10 +73,13 @@ function ofNote(
   if (note.erased !== undefined && table?.diskGuid !== note.mark) return { is: 'erasing', note };
   if (table === undefined) return { is: 'damaged', why: 'the note is whole, no copy of the table is' };
   if (!isOwned(table)) return { is: 'damaged', why: 'the note is whole, the table is not ours' };
-  if (table.diskGuid !== note.mark) return { is: 'damaged', why: 'note and table are of two different takings' };
+  if (table.diskGuid !== note.mark)
+    return { is: 'damaged', why: 'note and table are of two different takings' };
   const torn = tornCopy(copies);
   const stranger = torn === 'none' ? undefined : strangerAt(bytes, copies, note.sectorBytes);
-  return stranger === undefined ? { is: 'ours', mark: { note, table, torn } } : { is: 'damaged', why: stranger };
+  return stranger === undefined
+    ? { is: 'ours', mark: { note, table, torn } }
+    : { is: 'damaged', why: stranger };
 }
 
 /**
@@ -84,13 +88,19 @@ function ofNote(
  */
 function strangerAt(bytes: DiskBytes, copies: GptCopies, sectorBytes: number): string | undefined {
   const signature = bytes.signatures.find(({ usage }) => usage === 'other');
-  if (signature !== undefined) return `one copy of the table is torn, and ${signature.type} is at ${signature.at}`;
+  if (signature !== undefined)
+    return `one copy of the table is torn, and ${signature.type} is at ${signature.at}`;
   const [first, second, ...rest] = sectors(bytes.head, sectorBytes);
-  if (first && !copies.protectiveMbr && !isZero(first)) return 'the first sector is neither zero nor a protective MBR';
+  if (first && !copies.protectiveMbr && !isZero(first))
+    return 'the first sector is neither zero nor a protective MBR';
   if (copies.primary.is !== 'none' || copies.backup.is !== 'whole') return undefined;
   const entries = copies.backup.raw;
-  const foreign = rest.some((sector, at) => !isZero(sector) && Buffer.compare(sector, sectorAt(entries, at, sectorBytes)) !== 0);
-  return foreign || (second && !isZero(second)) ? 'the primary copy of the table is gone, and other bytes are there' : undefined;
+  const foreign = rest.some(
+    (sector, at) => !isZero(sector) && Buffer.compare(sector, sectorAt(entries, at, sectorBytes)) !== 0,
+  );
+  return foreign || (second && !isZero(second))
+    ? 'the primary copy of the table is gone, and other bytes are there'
+    : undefined;
 }
 
 /** The primary rules while it is whole; the backup is written first and rules only when the primary is torn. */

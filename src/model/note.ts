@@ -28,7 +28,7 @@ export type Note = {
   readonly erased: string | undefined;
 };
 
-export const NOTE_VERSION = 1;
+const NOTE_VERSION = 1;
 export const NOTE_OFFSET = 1024n ** 2n;
 /** A note never needs more; one block is written at once. */
 export const NOTE_BYTES_MAX = 8192;
@@ -52,7 +52,8 @@ export function encodeNote(note: Note): Uint8Array {
     '',
   ].join('\n');
   const whole = Buffer.from(`${text}sha256 ${sha256(text)}\n`);
-  if (whole.length > NOTE_BYTES_MAX) throw new RangeError(`note of ${whole.length} bytes; at most ${NOTE_BYTES_MAX}`);
+  if (whole.length > NOTE_BYTES_MAX)
+    throw new RangeError(`note of ${whole.length} bytes; at most ${NOTE_BYTES_MAX}`);
   const padded = new Uint8Array(Math.ceil(whole.length / BLOCK) * BLOCK);
   padded.set(whole);
   return padded;
@@ -84,7 +85,9 @@ function fromJson(json: string): NoteReading {
     return { is: 'torn', why: 'no JSON in it' };
   }
   const note = noteFrom(raw);
-  return note === undefined ? { is: 'torn', why: 'fields are missing or of another type' } : { is: 'note', note };
+  return note === undefined
+    ? { is: 'torn', why: 'fields are missing or of another type' }
+    : { is: 'note', note };
 }
 
 function noteFrom(raw: Readonly<Record<string, unknown>>): Note | undefined {
@@ -92,12 +95,13 @@ function noteFrom(raw: Readonly<Record<string, unknown>>): Note | undefined {
   const mark = parseUuid(text('mark'));
   const ownerPartition = parseUuid(text('ownerPartition'));
   const carving = text('carving');
-  const members = raw['members'];
+  const members = raw.members;
   const needed = ['driver', 'pool', 'node', 'machine', 'disk', 'takenAt'].every((key) => text(key) !== '');
   if (!needed || mark === undefined || ownerPartition === undefined) return undefined;
-  if (raw['array'] !== 'none' || (carving !== 'whole' && carving !== 'partition')) return undefined;
-  if (!/^[0-9]+$/.test(text('diskBytes')) || typeof raw['sectorBytes'] !== 'number') return undefined;
-  if (!Array.isArray(members) || !members.every((one): one is string => typeof one === 'string')) return undefined;
+  if (raw.array !== 'none' || (carving !== 'whole' && carving !== 'partition')) return undefined;
+  if (!/^[0-9]+$/.test(text('diskBytes')) || typeof raw.sectorBytes !== 'number') return undefined;
+  if (!Array.isArray(members) || !members.every((one): one is string => typeof one === 'string'))
+    return undefined;
   return {
     formatVersion: 1,
     driver: text('driver'),
@@ -108,7 +112,7 @@ function noteFrom(raw: Readonly<Record<string, unknown>>): Note | undefined {
     ownerPartition,
     disk: text('disk'),
     diskBytes: BigInt(text('diskBytes')),
-    sectorBytes: raw['sectorBytes'],
+    sectorBytes: raw.sectorBytes,
     array: 'none',
     carving,
     members,

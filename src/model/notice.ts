@@ -4,20 +4,56 @@ import type { Uuid } from './uuid.ts';
 /** What happens, told once; log lines, events and metrics are made from it. */
 export type Notice =
   | { readonly notice: 'disk-taken'; readonly disk: string; readonly pool: string; readonly mark: Uuid }
-  | { readonly notice: 'disk-refused'; readonly disk: string; readonly reason: Refusal; readonly detail: string }
+  | {
+      readonly notice: 'disk-refused';
+      readonly disk: string;
+      readonly reason: Refusal;
+      readonly detail: string;
+    }
   | { readonly notice: 'disk-served'; readonly disk: string; readonly pool: string; readonly mark: Uuid }
   | { readonly notice: 'disk-gone'; readonly disk: string; readonly pool: string; readonly mark: Uuid }
   | { readonly notice: 'pool-differs'; readonly disk: string; readonly pool: string; readonly what: string }
   | { readonly notice: 'step'; readonly step: string; readonly durationMs: number }
   | { readonly notice: 'step-failed'; readonly step: string; readonly error: string }
-  | { readonly notice: 'contradiction'; readonly about: string; readonly label: string; readonly what: string }
-  | { readonly notice: 'provisioned'; readonly handle: Uuid; readonly disk: string; readonly sizeBytes: bigint }
+  | {
+      readonly notice: 'contradiction';
+      readonly about: string;
+      readonly label: string;
+      readonly what: string;
+    }
+  | {
+      readonly notice: 'provisioned';
+      readonly handle: Uuid;
+      readonly disk: string;
+      readonly sizeBytes: bigint;
+    }
   | { readonly notice: 'prepared'; readonly handle: Uuid; readonly what: string; readonly durationMs: number }
   | { readonly notice: 'expanded'; readonly handle: Uuid; readonly sizeBytes: bigint }
-  | { readonly notice: 'quarantined'; readonly handle: Uuid; readonly disk: string; readonly sizeBytes: bigint }
-  | { readonly notice: 'sanitizing'; readonly slice: Uuid; readonly doneBytes: bigint; readonly ofBytes: bigint }
-  | { readonly notice: 'sanitized'; readonly slice: Uuid; readonly disk: string; readonly sizeBytes: bigint; readonly durationMs: number }
-  | { readonly notice: 'sanitize-failed'; readonly slice: Uuid; readonly disk: string; readonly error: string }
+  | {
+      readonly notice: 'quarantined';
+      readonly handle: Uuid;
+      readonly disk: string;
+      readonly sizeBytes: bigint;
+    }
+  | {
+      readonly notice: 'sanitizing';
+      readonly slice: Uuid;
+      readonly doneBytes: bigint;
+      readonly ofBytes: bigint;
+    }
+  | {
+      readonly notice: 'sanitized';
+      readonly slice: Uuid;
+      readonly disk: string;
+      readonly sizeBytes: bigint;
+      readonly durationMs: number;
+    }
+  | {
+      readonly notice: 'sanitize-failed';
+      readonly slice: Uuid;
+      readonly disk: string;
+      readonly error: string;
+    }
   | { readonly notice: 'data-loss'; readonly handle: Uuid; readonly reason: string; readonly message: string }
   | { readonly notice: 'record-set-aside'; readonly file: string };
 

@@ -19,7 +19,7 @@ export type DiskMatch = {
 };
 
 /** Permission to erase exactly one disk, exactly as it was found. */
-export type EraseAndTake = { readonly disk: string; readonly found: string };
+type EraseAndTake = { readonly disk: string; readonly found: string };
 
 export type Pool = {
   readonly name: string;

@@ -33,7 +33,7 @@ export type VolumeDecision =
 type VolumeRow = {
   readonly label: string;
   readonly when: { readonly [F in keyof VolumeFacts]?: readonly VolumeFacts[F][] };
-  readonly then: VolumeDecision;
+  readonly decision: VolumeDecision;
 };
 
 /** With the record's device away these can only be stale views; the device itself decides when it is back. */
@@ -58,22 +58,62 @@ const SEEN: readonly VolumeFacts['slice'][] = ['none', 'carved', 'prepared', 'qu
  * @delete-wait  Deleted, and the disk is still away.
  */
 export const VOLUME_ROWS: readonly VolumeRow[] = [
-  { label: '@doubled', when: { slice: ['doubled'] }, then: 'refuse' },
-  { label: '@elsewhere', when: { slice: ['elsewhere'], record: ['planned', 'committed', 'deleted'] }, then: 'refuse' },
-  { label: '@nothing', when: { record: ['none'], slice: ['none', 'quarantined'] }, then: 'nothing' },
-  { label: '@recordless', when: { record: ['none'], slice: ['carved', 'prepared', 'elsewhere'] }, then: 'serve' },
-  { label: '@cut-before', when: { record: ['planned'], device: ['here'], slice: ['none'] }, then: 'forget' },
-  { label: '@cut-after', when: { record: ['planned'], device: ['here'], slice: ['carved'] }, then: 'undo' },
-  { label: '@answered', when: { record: ['planned'], device: ['here'], slice: ['prepared'] }, then: 'commit' },
-  { label: '@undone', when: { record: ['planned'], device: ['here'], slice: ['quarantined'] }, then: 'forget' },
-  { label: '@planned-away', when: { record: ['planned'], device: ['away'], slice: SEEN }, then: 'wait' },
-  { label: '@served', when: { record: ['committed'], device: ['here'], slice: ['carved', 'prepared'] }, then: 'serve' },
-  { label: '@lost', when: { record: ['committed'], device: ['here'], slice: ['none'] }, then: 'lost' },
-  { label: '@deleted', when: { record: ['committed'], device: ['here'], slice: ['quarantined'] }, then: 'forget' },
-  { label: '@away', when: { record: ['committed'], device: ['away'], slice: SEEN }, then: 'wait' },
-  { label: '@delete-due', when: { record: ['deleted'], device: ['here'], slice: ['carved', 'prepared'] }, then: 'quarantine' },
-  { label: '@delete-done', when: { record: ['deleted'], device: ['here'], slice: ['none', 'quarantined'] }, then: 'forget' },
-  { label: '@delete-wait', when: { record: ['deleted'], device: ['away'], slice: SEEN }, then: 'wait' },
+  { label: '@doubled', when: { slice: ['doubled'] }, decision: 'refuse' },
+  {
+    label: '@elsewhere',
+    when: { slice: ['elsewhere'], record: ['planned', 'committed', 'deleted'] },
+    decision: 'refuse',
+  },
+  { label: '@nothing', when: { record: ['none'], slice: ['none', 'quarantined'] }, decision: 'nothing' },
+  {
+    label: '@recordless',
+    when: { record: ['none'], slice: ['carved', 'prepared', 'elsewhere'] },
+    decision: 'serve',
+  },
+  {
+    label: '@cut-before',
+    when: { record: ['planned'], device: ['here'], slice: ['none'] },
+    decision: 'forget',
+  },
+  {
+    label: '@cut-after',
+    when: { record: ['planned'], device: ['here'], slice: ['carved'] },
+    decision: 'undo',
+  },
+  {
+    label: '@answered',
+    when: { record: ['planned'], device: ['here'], slice: ['prepared'] },
+    decision: 'commit',
+  },
+  {
+    label: '@undone',
+    when: { record: ['planned'], device: ['here'], slice: ['quarantined'] },
+    decision: 'forget',
+  },
+  { label: '@planned-away', when: { record: ['planned'], device: ['away'], slice: SEEN }, decision: 'wait' },
+  {
+    label: '@served',
+    when: { record: ['committed'], device: ['here'], slice: ['carved', 'prepared'] },
+    decision: 'serve',
+  },
+  { label: '@lost', when: { record: ['committed'], device: ['here'], slice: ['none'] }, decision: 'lost' },
+  {
+    label: '@deleted',
+    when: { record: ['committed'], device: ['here'], slice: ['quarantined'] },
+    decision: 'forget',
+  },
+  { label: '@away', when: { record: ['committed'], device: ['away'], slice: SEEN }, decision: 'wait' },
+  {
+    label: '@delete-due',
+    when: { record: ['deleted'], device: ['here'], slice: ['carved', 'prepared'] },
+    decision: 'quarantine',
+  },
+  {
+    label: '@delete-done',
+    when: { record: ['deleted'], device: ['here'], slice: ['none', 'quarantined'] },
+    decision: 'forget',
+  },
+  { label: '@delete-wait', when: { record: ['deleted'], device: ['away'], slice: SEEN }, decision: 'wait' },
 ];
 
 export type KernelFacts = {
@@ -89,7 +129,7 @@ export type KernelDecision = 'nothing' | 'add' | 'resize' | 'drop' | 'replace' |
 type KernelRow = {
   readonly label: string;
   readonly when: { readonly [F in keyof KernelFacts]?: readonly KernelFacts[F][] };
-  readonly then: KernelDecision;
+  readonly decision: KernelDecision;
 };
 
 /**
@@ -103,24 +143,38 @@ type KernelRow = {
  * @stale-used As before, and somebody uses it.
  */
 export const KERNEL_ROWS: readonly KernelRow[] = [
-  { label: '@gone', when: { table: ['none'], kernel: ['none'] }, then: 'nothing' },
-  { label: '@boot', when: { table: ['entry'], kernel: ['none'] }, then: 'add' },
-  { label: '@agree', when: { table: ['entry'], kernel: ['same'] }, then: 'nothing' },
-  { label: '@grown', when: { table: ['entry'], kernel: ['smaller'] }, then: 'resize' },
-  { label: '@moved', when: { table: ['entry'], kernel: ['other'], used: ['no'] }, then: 'replace' },
-  { label: '@moved-used', when: { table: ['entry'], kernel: ['other'], used: ['yes'] }, then: 'refuse' },
-  { label: '@stale', when: { table: ['none'], kernel: ['same', 'smaller', 'other'], used: ['no'] }, then: 'drop' },
-  { label: '@stale-used', when: { table: ['none'], kernel: ['same', 'smaller', 'other'], used: ['yes'] }, then: 'refuse' },
+  { label: '@gone', when: { table: ['none'], kernel: ['none'] }, decision: 'nothing' },
+  { label: '@boot', when: { table: ['entry'], kernel: ['none'] }, decision: 'add' },
+  { label: '@agree', when: { table: ['entry'], kernel: ['same'] }, decision: 'nothing' },
+  { label: '@grown', when: { table: ['entry'], kernel: ['smaller'] }, decision: 'resize' },
+  { label: '@moved', when: { table: ['entry'], kernel: ['other'], used: ['no'] }, decision: 'replace' },
+  { label: '@moved-used', when: { table: ['entry'], kernel: ['other'], used: ['yes'] }, decision: 'refuse' },
+  {
+    label: '@stale',
+    when: { table: ['none'], kernel: ['same', 'smaller', 'other'], used: ['no'] },
+    decision: 'drop',
+  },
+  {
+    label: '@stale-used',
+    when: { table: ['none'], kernel: ['same', 'smaller', 'other'], used: ['yes'] },
+    decision: 'refuse',
+  },
 ];
 
-export type Decided<D> = { readonly label: string; readonly then: D };
+export type Decided<D> = { readonly label: string; readonly decision: D };
 
 export function reconcileVolume(facts: VolumeFacts): Decided<VolumeDecision> {
-  return only(VOLUME_ROWS.filter((row) => holds(row.when, facts)), facts);
+  return only(
+    VOLUME_ROWS.filter((row) => holds(row.when, facts)),
+    facts,
+  );
 }
 
 export function reconcileKernel(facts: KernelFacts): Decided<KernelDecision> {
-  return only(KERNEL_ROWS.filter((row) => holds(row.when, facts)), facts);
+  return only(
+    KERNEL_ROWS.filter((row) => holds(row.when, facts)),
+    facts,
+  );
 }
 
 function holds<F extends object>(when: { readonly [K in keyof F]?: readonly F[K][] }, facts: F): boolean {
@@ -132,5 +186,5 @@ function only<D>(rows: readonly Decided<D>[], facts: object): Decided<D> {
   if (row === undefined || second !== undefined) {
     throw new TypeError(`${rows.length} rows for ${JSON.stringify(facts)}, want exactly one`);
   }
-  return { label: row.label, then: row.then };
+  return { label: row.label, decision: row.decision };
 }

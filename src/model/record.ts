@@ -1,5 +1,5 @@
 import { parseUuid, type Uuid } from './uuid.ts';
-import type { AccessMode, Access } from './volume.ts';
+import type { Access, AccessMode } from './volume.ts';
 import { ACCESS_MODES, FS_TYPES } from './volume.ts';
 
 /**
@@ -40,22 +40,25 @@ export function decodeRecord(text: string): VolumeRecord | undefined {
   } catch {
     return undefined;
   }
-  return typeof raw === 'object' && raw !== null && raw['formatVersion'] === 1 ? fromRaw(raw) : undefined;
+  return typeof raw === 'object' && raw !== null && raw.formatVersion === 1 ? fromRaw(raw) : undefined;
 }
 
 type Raw = Readonly<Record<string, unknown>>;
 
 function fromRaw(raw: Raw): VolumeRecord | undefined {
-  const state = raw['state'];
+  const state = raw.state;
   const handle = parseUuid(textOf(raw, 'handle') ?? '');
   const mark = parseUuid(textOf(raw, 'mark') ?? '');
-  const capabilities = capabilitiesOf(raw['capabilities']);
+  const capabilities = capabilitiesOf(raw.capabilities);
   const sizeBytes = bytesOf(raw, 'sizeBytes');
-  const [name, pool, disk, slot, createdAt] = ['name', 'pool', 'disk', 'slot', 'createdAt'].map((key) => textOf(raw, key));
+  const [name, pool, disk, slot, createdAt] = ['name', 'pool', 'disk', 'slot', 'createdAt'].map((key) =>
+    textOf(raw, key),
+  );
   if (state !== 'planned' && state !== 'committed' && state !== 'deleted') return undefined;
-  if (handle === undefined || mark === undefined || capabilities === undefined || sizeBytes === undefined) return undefined;
+  if (handle === undefined || mark === undefined || capabilities === undefined || sizeBytes === undefined)
+    return undefined;
   if (name === undefined || pool === undefined || disk === undefined || slot === undefined) return undefined;
-  if (createdAt === undefined || !isGeneration(raw['generation']) || !isTexts(raw['mkfsOptions'])) return undefined;
+  if (createdAt === undefined || !isGeneration(raw.generation) || !isTexts(raw.mkfsOptions)) return undefined;
   if (isMalformed(raw, 'requiredBytes') || isMalformed(raw, 'limitBytes')) return undefined;
   return {
     formatVersion: 1,
@@ -66,9 +69,9 @@ function fromRaw(raw: Raw): VolumeRecord | undefined {
     requiredBytes: bytesOf(raw, 'requiredBytes'),
     limitBytes: bytesOf(raw, 'limitBytes'),
     capabilities,
-    mkfsOptions: raw['mkfsOptions'],
+    mkfsOptions: raw.mkfsOptions,
     mark,
-    generation: raw['generation'],
+    generation: raw.generation,
     sizeBytes,
     disk,
     slot,
@@ -106,11 +109,11 @@ function capabilitiesOf(value: unknown): VolumeRecord['capabilities'] | undefine
 }
 
 function capabilityOf(raw: Raw): VolumeRecord['capabilities'][number] | undefined {
-  const mode = ACCESS_MODES.find((known) => known === raw?.['mode']);
-  const access = raw?.['access'] as Raw | undefined;
+  const mode = ACCESS_MODES.find((known) => known === raw?.mode);
+  const access = raw?.access as Raw | undefined;
   if (mode === undefined || typeof access !== 'object' || access === null) return undefined;
-  if (access['type'] === 'block') return { mode, access: { type: 'block' } };
-  const fsType = FS_TYPES.find((known) => known === access['fsType']);
-  if (access['type'] !== 'mount' || fsType === undefined || !isTexts(access['mountFlags'])) return undefined;
-  return { mode, access: { type: 'mount', fsType, mountFlags: access['mountFlags'] } };
+  if (access.type === 'block') return { mode, access: { type: 'block' } };
+  const fsType = FS_TYPES.find((known) => known === access.fsType);
+  if (access.type !== 'mount' || fsType === undefined || !isTexts(access.mountFlags)) return undefined;
+  return { mode, access: { type: 'mount', fsType, mountFlags: access.mountFlags } };
 }

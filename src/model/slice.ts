@@ -50,7 +50,10 @@ export function sliceLabel(pool: string, generation: number): string {
 
 /** The table with one entry changed; an entry that is not there is a bug of the caller. */
 export function withEntry(table: Gpt, number: number, change: (entry: GptEntry) => GptEntry): Gpt {
-  return { ...table, entries: table.entries.map((entry) => (entry.number === number ? change(entry) : entry)) };
+  return {
+    ...table,
+    entries: table.entries.map((entry) => (entry.number === number ? change(entry) : entry)),
+  };
 }
 
 export function withAddedEntry(table: Gpt, entry: GptEntry): Gpt {
@@ -63,7 +66,12 @@ export function withoutEntry(table: Gpt, number: number): Gpt {
 
 /** One table write, and the commit point of DeleteVolume: type, a new random PARTUUID, no bits. */
 export function quarantined(table: Gpt, number: number, randomId: Uuid): Gpt {
-  return withEntry(table, number, (entry) => ({ ...entry, type: TYPE_QUARANTINE, uuid: randomId, attributes: 0n }));
+  return withEntry(table, number, (entry) => ({
+    ...entry,
+    type: TYPE_QUARANTINE,
+    uuid: randomId,
+    attributes: 0n,
+  }));
 }
 
 export function preparedAs(table: Gpt, number: number, type: 'mount' | 'block'): Gpt {

@@ -1,9 +1,9 @@
-import type { Pool } from './pool.ts';
 import type { Note } from './note.ts';
+import type { Pool } from './pool.ts';
 import type { Uuid } from './uuid.ts';
 
 /** Every change that the driver makes on its own account, as data: `plan` prints the very steps that would run. */
-export type Steps = {
+type Steps = {
   /** Write note and first table; `resume` finishes a taking that was cut short. */
   readonly take: { readonly disk: string; readonly pool: Pool; readonly resume: Note | undefined };
   /** Zero what was found, then take. */
@@ -20,13 +20,17 @@ export type Steps = {
   readonly sanitize: { readonly disk: string; readonly number: number };
 };
 
-export type StepKind = keyof Steps;
+type StepKind = keyof Steps;
 /** A step with the label of the rule that asked for it. */
-export type Step = { readonly [K in StepKind]: { readonly kind: K; readonly because: string } & Steps[K] }[StepKind];
+export type Step = {
+  readonly [K in StepKind]: { readonly kind: K; readonly because: string } & Steps[K];
+}[StepKind];
 
 const WORDS: { readonly [K in StepKind]: (step: Steps[K]) => string } = {
   take: ({ disk, pool, resume }) =>
-    resume === undefined ? `take ${disk} for pool ${pool.name}` : `finish taking ${disk} for pool ${pool.name}`,
+    resume === undefined
+      ? `take ${disk} for pool ${pool.name}`
+      : `finish taking ${disk} for pool ${pool.name}`,
   eraseAndTake: ({ disk, pool }) => `erase ${disk} and take it for pool ${pool.name}`,
   rewriteTable: ({ disk, torn }) => `rewrite the ${torn} copy of the table of ${disk}`,
   addPartition: ({ disk, number }) => `tell the kernel of partition ${number} of ${disk}`,

@@ -27,7 +27,10 @@ export async function resizePartition(exec: Exec, disk: Disk, entry: GptEntry): 
  */
 export async function dropPartition(exec: Exec, disk: Disk, number: number): Promise<void> {
   if ((await deletePartition(exec, disk.path, number)) === 'in-use') {
-    throw new DriverError('in-use', `Partition ${number} of ${disk.path} is open somewhere: the kernel keeps it busy`);
+    throw new DriverError(
+      'in-use',
+      `Partition ${number} of ${disk.path} is open somewhere: the kernel keeps it busy`,
+    );
   }
 }
 
@@ -35,14 +38,15 @@ export async function dropPartition(exec: Exec, disk: Disk, number: number): Pro
 export async function expectPartition(disk: Disk, entry: GptEntry): Promise<KernelPartition> {
   const shown = await readPartition(disk.name, entry.number);
   if (shown.is === 'present' && isSameRange(shown.value, entry)) return shown.value;
-  const found = shown.is === 'present' ? rangeInWords(shown.value) : shown.is === 'absent' ? 'nothing' : shown.why;
+  const found =
+    shown.is === 'present' ? rangeInWords(shown.value) : shown.is === 'absent' ? 'nothing' : shown.why;
   throw new DriverError(
     shown.is === 'unknown' ? 'unknown' : 'host-failed',
     `Partition ${entry.number} of ${disk.path}: the kernel shows ${found}, the table says ${rangeInWords(entry)}`,
   );
 }
 
-export function isSameRange(partition: KernelPartition, entry: GptEntry): boolean {
+function isSameRange(partition: KernelPartition, entry: GptEntry): boolean {
   return partition.startBytes === entry.startBytes && partition.sizeBytes === entry.sizeBytes;
 }
 
@@ -54,16 +58,27 @@ export type KernelFinding = { readonly number: number; readonly decided: Decided
 
 /** Table against kernel for every partition number that either knows. */
 export function compareKernel(disk: Disk, table: Gpt, uses: UseFacts): readonly KernelFinding[] {
-  const numbers = new Set([...table.entries.map((one) => one.number), ...disk.partitions.map((one) => one.number)]);
-  return [...numbers].sort((a, b) => a - b).map((number) => {
-    const entry = table.entries.find((one) => one.number === number);
-    const shown = disk.partitions.find((one) => one.number === number);
-    const used = shown !== undefined && usersOf(shown, uses).length > 0 ? 'yes' : 'no';
-    return { number, decided: reconcileKernel({ table: entry ? 'entry' : 'none', kernel: relation(entry, shown), used }) };
-  });
+  const numbers = new Set([
+    ...table.entries.map((one) => one.number),
+    ...disk.partitions.map((one) => one.number),
+  ]);
+  return [...numbers]
+    .sort((a, b) => a - b)
+    .map((number) => {
+      const entry = table.entries.find((one) => one.number === number);
+      const shown = disk.partitions.find((one) => one.number === number);
+      const used = shown !== undefined && usersOf(shown, uses).length > 0 ? 'yes' : 'no';
+      return {
+        number,
+        decided: reconcileKernel({ table: entry ? 'entry' : 'none', kernel: relation(entry, shown), used }),
+      };
+    });
 }
 
-function relation(entry: GptEntry | undefined, shown: KernelPartition | undefined): 'none' | 'same' | 'smaller' | 'other' {
+function relation(
+  entry: GptEntry | undefined,
+  shown: KernelPartition | undefined,
+): 'none' | 'same' | 'smaller' | 'other' {
   if (shown === undefined) return 'none';
   if (entry === undefined) return 'other';
   if (isSameRange(shown, entry)) return 'same';

@@ -25,7 +25,15 @@ export type Look = { readonly disks: readonly Looked[]; readonly uses: UseFacts 
 export async function look(context: PoolsContext, earlier: readonly Looked[] = []): Promise<Look> {
   const [disks, uses] = await Promise.all([listDisks(), readUseFacts()]);
   const looked = await Promise.all(
-    disks.map((disk) => lookAt(context, disk, disks, uses, earlier.find((one) => isSame(one.disk, disk)))),
+    disks.map((disk) =>
+      lookAt(
+        context,
+        disk,
+        disks,
+        uses,
+        earlier.find((one) => isSame(one.disk, disk)),
+      ),
+    ),
   );
   return { disks: looked, uses };
 }
@@ -50,7 +58,9 @@ async function lookAt(
   const usage = usageOf(disk, uses);
   const writeCount = await readWriteCount(disk.name);
   if (earlier !== undefined && holdsStill(earlier, usage, writeCount)) return { ...earlier, disk, usage };
-  const content = mayBeRead(disk, usage) ? await readContent(context, disk, usage) : ({ is: 'unread' } as const);
+  const content = mayBeRead(disk, usage)
+    ? await readContent(context, disk, usage)
+    : ({ is: 'unread' } as const);
   const facts: DiskFacts = { disk, usage, content, twins: twinsOf(disk, disks) };
   return { disk, usage, writeCount, verdict: judge(facts, context.configuration.pools, context.self) };
 }
@@ -60,19 +70,26 @@ function holdsStill(earlier: Looked, usage: Usage, writeCount: string | undefine
   if (earlier.verdict.is === 'owned') return true;
   if (earlier.verdict.is !== 'refused') return false;
   const passing = earlier.verdict.first.reason === 'busy' || earlier.verdict.first.reason === 'probe failed';
-  return !passing && writeCount !== undefined && earlier.writeCount === writeCount && JSON.stringify(earlier.usage) === JSON.stringify(usage);
+  return (
+    !passing &&
+    writeCount !== undefined &&
+    earlier.writeCount === writeCount &&
+    JSON.stringify(earlier.usage) === JSON.stringify(usage)
+  );
 }
 
 export function twinsOf(disk: Disk, disks: readonly Disk[]): readonly string[] {
   if (disk.identity === undefined) return [];
-  return disks.filter((other) => other.name !== disk.name && other.identity === disk.identity).map(({ path }) => path);
+  return disks
+    .filter((other) => other.name !== disk.name && other.identity === disk.identity)
+    .map(({ path }) => path);
 }
 
 /**
  * Two readings: a short one that disturbs nobody, for marks and signatures; and the deep one of law 1, which also asks
  * for the disk exclusively, only for a disk that some pool wants, that is not ours yet and that nobody uses.
  */
-export async function readContent(context: PoolsContext, disk: Disk, usage: Usage): Promise<Content> {
+async function readContent(context: PoolsContext, disk: Disk, usage: Usage): Promise<Content> {
   const short = await probeDisk(context.exec, disk, { sample: false, fingerprint: false, claim: false });
   if (short.is !== 'read' || readMark(short.bytes, disk, context.self).is === 'ours') return short;
   const pools = poolsFor(disk, context.configuration.pools);

@@ -38,7 +38,9 @@ function planOwned(disk: Disk, mark: OwnerMark, uses: UseFacts): readonly Step[]
       ? []
       : [{ kind: 'rewriteTable', because: 'a write was cut short', disk: disk.path, torn: mark.torn }];
   const kernel = compareKernel(disk, mark.table, uses).flatMap(({ number, decided }) =>
-    KERNEL_STEPS[decided.then].map((kind): Step => ({ kind, because: decided.label, disk: disk.path, number })),
+    KERNEL_STEPS[decided.decision].map(
+      (kind): Step => ({ kind, because: decided.label, disk: disk.path, number }),
+    ),
   );
   return [...table, ...kernel];
 }
@@ -58,7 +60,8 @@ const KERNEL_STEPS: {
 export function differenceOf(note: Note, disk: Disk, pools: readonly Pool[]): string | undefined {
   const pool = pools.find(({ name }) => name === note.pool);
   if (pool === undefined) return `the configuration has no pool ${note.pool}`;
-  if (pool.carving !== note.carving) return `carved as ${note.carving}, pool ${pool.name} now says ${pool.carving}`;
+  if (pool.carving !== note.carving)
+    return `carved as ${note.carving}, pool ${pool.name} now says ${pool.carving}`;
   if (pool.array !== note.array) return `array ${note.array}, pool ${pool.name} now says ${pool.array}`;
   return matchesPool(disk, pool) ? undefined : `pool ${pool.name} no longer matches it`;
 }

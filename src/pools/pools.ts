@@ -1,4 +1,3 @@
-import type { Capacity } from '../model/volume.ts';
 import { freeBytes } from '../model/allocate.ts';
 import { maxOf } from '../model/bytes.ts';
 import { messageOf } from '../model/errors.ts';
@@ -7,6 +6,7 @@ import type { OwnerMark } from '../model/mark.ts';
 import type { Pool } from '../model/pool.ts';
 import { describeStep, type Step } from '../model/step.ts';
 import type { Uuid } from '../model/uuid.ts';
+import type { Capacity } from '../model/volume.ts';
 import type { PoolsContext } from './context.ts';
 import { Device, type Placed } from './device.ts';
 import { addPartition, compareKernel, dropPartition, resizePartition } from './kernel.ts';
@@ -106,7 +106,11 @@ export class Pools {
       for (const step of planDisk(looked, seen.uses)) mark = (await this.run(step, looked, mark)) ?? mark;
       if (mark !== undefined) this.serve(looked, mark, seen);
     } catch (error) {
-      this.context.notify({ notice: 'step-failed', step: `settle ${looked.disk.path}`, error: messageOf(error) });
+      this.context.notify({
+        notice: 'step-failed',
+        step: `settle ${looked.disk.path}`,
+        error: messageOf(error),
+      });
     }
   }
 
@@ -131,11 +135,17 @@ export class Pools {
     this.disks = this.disks.map((one) => (one === looked ? served : one));
     const { pool } = mark.note;
     this.context.notify({ notice: 'disk-served', disk: disk.path, pool, mark: device.mark });
-    if (differs !== undefined) this.context.notify({ notice: 'pool-differs', disk: disk.path, pool, what: differs });
+    if (differs !== undefined)
+      this.context.notify({ notice: 'pool-differs', disk: disk.path, pool, what: differs });
     for (const { number, decided } of compareKernel(disk, mark.table, seen.uses)) {
-      if (decided.then !== 'refuse') continue;
+      if (decided.decision !== 'refuse') continue;
       const about = `partition ${number} of ${disk.path}`;
-      this.context.notify({ notice: 'contradiction', about, label: decided.label, what: 'kernel and table differ, and it is in use' });
+      this.context.notify({
+        notice: 'contradiction',
+        about,
+        label: decided.label,
+        what: 'kernel and table differ, and it is in use',
+      });
     }
   }
 }
@@ -147,7 +157,8 @@ async function runDiskStep(
   { disk }: Looked,
   mark: OwnerMark | undefined,
 ): Promise<OwnerMark | undefined> {
-  const entry = 'number' in step ? mark?.table.entries.find(({ number }) => number === step.number) : undefined;
+  const entry =
+    'number' in step ? mark?.table.entries.find(({ number }) => number === step.number) : undefined;
   switch (step.kind) {
     case 'take':
       return takeDisk(context, disk, step.pool);

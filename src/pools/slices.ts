@@ -8,7 +8,15 @@ import { formatBytes } from '../model/bytes.ts';
 import type { KernelPartition } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { GptEntry } from '../model/gpt.ts';
-import { preparedAs, quarantined, type Slice, slicesOf, withAddedEntry, withEntry, withoutEntry } from '../model/slice.ts';
+import {
+  preparedAs,
+  quarantined,
+  type Slice,
+  slicesOf,
+  withAddedEntry,
+  withEntry,
+  withoutEntry,
+} from '../model/slice.ts';
 import { uuid } from '../model/uuid.ts';
 import type { Device, Placed } from './device.ts';
 import { addPartition, dropPartition, expectPartition, resizePartition } from './kernel.ts';
@@ -67,10 +75,14 @@ export async function openSlice(exec: Exec, placed: Placed): Promise<KernelParti
 }
 
 /** Everybody who uses a slice, in words, but for mounts at `except`. The kernel may show no partition: then nobody can. */
-export async function usersOfSlice(placed: Placed, except: readonly string[] = []): Promise<readonly string[]> {
+export async function usersOfSlice(
+  placed: Placed,
+  except: readonly string[] = [],
+): Promise<readonly string[]> {
   const { disk } = placed.device;
   const shown = await readPartition(disk.name, placed.slice.number);
-  if (shown.is === 'unknown') throw new DriverError('unknown', `Cannot tell who uses ${placed.slice.id}: ${shown.why}`);
+  if (shown.is === 'unknown')
+    throw new DriverError('unknown', `Cannot tell who uses ${placed.slice.id}: ${shown.why}`);
   return shown.is === 'absent' ? [] : usersOf(shown.value, await readUseFacts(), except);
 }
 
@@ -94,10 +106,16 @@ export async function growSlice(exec: Exec, placed: Placed, sizeBytes: bigint): 
     if (sizeBytes > entry.sizeBytes) await growEntry(exec, placed, entry, sizeBytes);
     const grown = entryOf(placed);
     const shown = await readPartition(device.disk.name, grown.number);
-    if (shown.is === 'present' && shown.value.startBytes === grown.startBytes && shown.value.sizeBytes < grown.sizeBytes) {
+    if (
+      shown.is === 'present' &&
+      shown.value.startBytes === grown.startBytes &&
+      shown.value.sizeBytes < grown.sizeBytes
+    ) {
       return resizePartition(exec, device.disk, grown);
     }
-    return shown.is === 'absent' ? addPartition(exec, device.disk, grown) : expectPartition(device.disk, grown);
+    return shown.is === 'absent'
+      ? addPartition(exec, device.disk, grown)
+      : expectPartition(device.disk, grown);
   });
 }
 
@@ -113,10 +131,15 @@ async function growEntry(exec: Exec, placed: Placed, entry: GptEntry, sizeBytes:
   }
   if (placed.slice.block) {
     await expectSameDisk(device.disk);
-    const range = { offsetBytes: entry.startBytes + entry.sizeBytes, lengthBytes: sizeBytes - entry.sizeBytes };
+    const range = {
+      offsetBytes: entry.startBytes + entry.sizeBytes,
+      lengthBytes: sizeBytes - entry.sizeBytes,
+    };
     await exec(zeroCommand(device.disk.path, range, { force: true }));
   }
-  await changeTable(exec, device, (table) => withEntry(table, entry.number, (one) => ({ ...one, sizeBytes })));
+  await changeTable(exec, device, (table) =>
+    withEntry(table, entry.number, (one) => ({ ...one, sizeBytes })),
+  );
 }
 
 /**
@@ -151,13 +174,15 @@ export async function freeSlice(exec: Exec, placed: Placed): Promise<void> {
 
 async function expectUnused(placed: Placed): Promise<void> {
   const users = await usersOfSlice(placed);
-  if (users.length > 0) throw new DriverError('in-use', `Volume ${placed.slice.id} is in use: ${users.join(', ')}`);
+  if (users.length > 0)
+    throw new DriverError('in-use', `Volume ${placed.slice.id} is in use: ${users.join(', ')}`);
 }
 
 /** The slice as the table says now; another call may have changed it since it was looked up. */
 function sliceNow({ device, slice }: { readonly device: Device; readonly slice: Pick<Slice, 'id'> }): Slice {
   const now = slicesOf(device.table).find(({ id }) => id === slice.id);
-  if (now === undefined) throw new DriverError('not-found', `No slice ${slice.id} on ${device.disk.path} any more`);
+  if (now === undefined)
+    throw new DriverError('not-found', `No slice ${slice.id} on ${device.disk.path} any more`);
   return now;
 }
 

@@ -18,7 +18,12 @@ const HEAD_BYTES = 64 * 1024;
  */
 export async function changeTable(exec: Exec, device: Device, change: (table: Gpt) => Gpt): Promise<void> {
   await expectSameDisk(device.disk);
-  await expectTable(exec, device.disk, device.table, 'changed by someone else; restart the driver to look again');
+  await expectTable(
+    exec,
+    device.disk,
+    device.table,
+    'changed by someone else; restart the driver to look again',
+  );
   const wanted = change(device.table);
   await exec(writeTableCommand(device.disk.path, wanted));
   await expectTable(exec, device.disk, wanted, 'not what was written');
@@ -38,7 +43,8 @@ export async function writeTable(exec: Exec, disk: Disk, table: Gpt): Promise<vo
  */
 export async function expectSameDisk(disk: Disk): Promise<void> {
   const now = await readDisk(disk.name);
-  if (now.is === 'unknown') throw new DriverError('unknown', `Cannot tell whether ${disk.path} is here: ${now.why}`);
+  if (now.is === 'unknown')
+    throw new DriverError('unknown', `Cannot tell whether ${disk.path} is here: ${now.why}`);
   const same =
     now.is === 'present' &&
     now.value.diskSeq === disk.diskSeq &&
@@ -46,7 +52,9 @@ export async function expectSameDisk(disk: Disk): Promise<void> {
     now.value.sizeBytes === disk.sizeBytes &&
     now.value.identity === disk.identity;
   if (!same) {
-    throw new DriverError('inaccessible', `${disk.path} is no longer the disk ${disk.identity}`, { reason: 'DiskAway' });
+    throw new DriverError('inaccessible', `${disk.path} is no longer the disk ${disk.identity}`, {
+      reason: 'DiskAway',
+    });
   }
 }
 

@@ -54,12 +54,19 @@ async function judgeAnew(context: PoolsContext, disk: Disk): Promise<Verdict> {
   const content = await probeDisk(context.exec, disk, { sample: true, fingerprint, claim: true });
   const [disks, uses] = await Promise.all([listDisks(), readUseFacts()]);
   const now = disks.find((one) => isSame(one, disk)) ?? disk;
-  return judge({ disk: now, usage: usageOf(now, uses), content, twins: twinsOf(now, disks) }, pools, context.self);
+  return judge(
+    { disk: now, usage: usageOf(now, uses), content, twins: twinsOf(now, disks) },
+    pools,
+    context.self,
+  );
 }
 
 function changed(disk: Disk, verdict: Verdict): DriverError {
   const found = verdict.is === 'refused' ? `${verdict.first.reason}: ${verdict.first.detail}` : verdict.is;
-  return new DriverError('unknown', `Cannot take ${disk.path}: it is no longer as it was judged, now ${found}`);
+  return new DriverError(
+    'unknown',
+    `Cannot take ${disk.path}: it is no longer as it was judged, now ${found}`,
+  );
 }
 
 function newNote(disk: Disk, pool: Pool, self: Self, erased: string | undefined): Note {
@@ -101,7 +108,7 @@ async function writeFirstTable(context: PoolsContext, disk: Disk, note: Note): P
 }
 
 /** @throws DriverError `host-failed` when the disk does not read as ours */
-export async function readOwnMark(context: PoolsContext, disk: Disk): Promise<OwnerMark> {
+async function readOwnMark(context: PoolsContext, disk: Disk): Promise<OwnerMark> {
   const content = await probeDisk(context.exec, disk, { sample: false, fingerprint: false, claim: false });
   if (content.is !== 'read') throw new DriverError('unknown', `Cannot read the mark of ${disk.path} back`);
   const reading = readMark(content.bytes, disk, context.self);

@@ -5,7 +5,6 @@ import type {
   ExpandRequest,
   Health,
   PublishRequest,
-  SizeRange,
   StageRequest,
   VolumeContext,
   VolumeInfo,
@@ -54,5 +53,3 @@ export type Readiness =
   | { readonly is: 'ready' }
   | { readonly is: 'starting'; readonly why: string }
   | { readonly is: 'failed'; readonly why: string };
-
-export type { SizeRange };

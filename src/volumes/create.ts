@@ -14,7 +14,11 @@ import type { VolumesContext } from './context.ts';
 import { onlySlice } from './find.ts';
 
 /** CreateVolume behind its lock. Order: record planned, table, kernel, record committed, answer. */
-export async function createVolume(context: VolumesContext, handle: Uuid, request: CreateRequest): Promise<VolumeInfo> {
+export async function createVolume(
+  context: VolumesContext,
+  handle: Uuid,
+  request: CreateRequest,
+): Promise<VolumeInfo> {
   const placed = onlySlice(context, handle);
   const record = context.records.get(handle);
   if (placed !== undefined) return repeat(context, placed, record, request);
@@ -37,7 +41,10 @@ async function repeat(
   const now: VolumeRecord = { ...kept, sizeBytes: placed.slice.sizeBytes };
   const difference = incompatibility(now, request);
   if (difference !== undefined) {
-    throw new DriverError('exists-differently', `A volume named ${JSON.stringify(request.name)} is there already: ${difference}`);
+    throw new DriverError(
+      'exists-differently',
+      `A volume named ${JSON.stringify(request.name)} is there already: ${difference}`,
+    );
   }
   await openSlice(context.exec, placed);
   if (record?.state !== 'committed') await context.records.write({ ...now, state: 'committed' });
@@ -45,7 +52,11 @@ async function repeat(
 }
 
 /** A record without a slice: planned ones are forgotten, anything else is not ours to replace. */
-async function expectForgettable(context: VolumesContext, record: VolumeRecord, request: CreateRequest): Promise<void> {
+async function expectForgettable(
+  context: VolumesContext,
+  record: VolumeRecord,
+  request: CreateRequest,
+): Promise<void> {
   const device = context.pools.device(record.mark);
   if (device !== undefined && record.state !== 'committed') return context.records.remove(record.handle);
   const what = device === undefined ? 'its disk is away' : 'its slice is gone from the disk';
@@ -105,19 +116,27 @@ function recordOf(
  * The pool that a class names, or the only one.
  * @throws DriverError `exhausted` (not on this node), `invalid-argument` (several, and none named)
  */
-export function poolFor(context: Pick<VolumesContext, 'pools' | 'self'>, { pool: name }: VolumeParameters): Pool {
+export function poolFor(
+  context: Pick<VolumesContext, 'pools' | 'self'>,
+  { pool: name }: VolumeParameters,
+): Pool {
   const pools = context.pools.pools();
   const names = pools.map((pool) => pool.name).join(', ');
   const pool = name === undefined && pools.length === 1 ? pools[0] : pools.find((one) => one.name === name);
   if (pool !== undefined) return pool;
   if (name === undefined) {
-    throw new DriverError('invalid-argument', `parameters.pool is missing, and this node has several pools: ${names}`);
+    throw new DriverError(
+      'invalid-argument',
+      `parameters.pool is missing, and this node has several pools: ${names}`,
+    );
   }
   throw new DriverError('exhausted', `Node ${context.self.node} has no pool "${name}"; it has: ${names}`);
 }
 
 export function minimumOf(capabilities: readonly Capability[]): bigint {
-  const smallest = capabilities.map(({ access }) => (access.type === 'mount' ? fsMinimumBytes(access.fsType) : 1n));
+  const smallest = capabilities.map(({ access }) =>
+    access.type === 'mount' ? fsMinimumBytes(access.fsType) : 1n,
+  );
   return smallest.reduce(maxOf, 1n);
 }
 
@@ -133,10 +152,16 @@ function expectPossibleSize({ size, capabilities }: CreateRequest, minimumBytes:
 }
 
 /** Capacity was lowered by whatever took the room before this is said (law 6). */
-function noRoom(context: VolumesContext, pool: Pool, request: CreateRequest, minimumBytes: bigint): DriverError {
+function noRoom(
+  context: VolumesContext,
+  pool: Pool,
+  request: CreateRequest,
+  minimumBytes: bigint,
+): DriverError {
   const { maximumVolumeBytes, availableBytes } = context.pools.capacity(pool.name);
   const wanted = maxOf(request.size.requiredBytes ?? 0n, minimumBytes);
-  const range = request.size.limitBytes === undefined ? '' : `, at most ${formatBytes(request.size.limitBytes)}`;
+  const range =
+    request.size.limitBytes === undefined ? '' : `, at most ${formatBytes(request.size.limitBytes)}`;
   return new DriverError(
     'exhausted',
     `Pool "${pool.name}" on node ${context.self.node} has no room for ${formatBytes(wanted)}${range}: ` +

@@ -1,5 +1,5 @@
-import { readMounts } from '../host/proc.ts';
 import { unmountCommand } from '../host/mount.ts';
+import { readMounts } from '../host/proc.ts';
 import { DriverError } from '../model/errors.ts';
 import { isHandleOf, type Uuid } from '../model/uuid.ts';
 import type { Placed } from '../pools/device.ts';
@@ -29,7 +29,10 @@ async function forget(context: VolumesContext, handle: Uuid): Promise<undefined>
   const record = context.records.get(handle);
   if (record === undefined) {
     if (isHandleOf(handle, context.self.driver, context.self.node)) return;
-    throw new DriverError('another-node', `Volume ${handle} was not made on node ${context.self.node}; delete it on its own node`);
+    throw new DriverError(
+      'another-node',
+      `Volume ${handle} was not made on node ${context.self.node}; delete it on its own node`,
+    );
   }
   const here = context.pools.device(record.mark) !== undefined;
   if (here || record.state === 'planned') return void (await context.records.remove(handle));
@@ -41,7 +44,9 @@ async function forget(context: VolumesContext, handle: Uuid): Promise<undefined>
  * else is in use.
  */
 async function undoStaleStaging(context: VolumesContext, placed: Placed): Promise<void> {
-  const staging = (await mountsOfSlice(placed, await readMounts())).filter(({ target }) => isStagingPath(target, placed.slice.id));
+  const staging = (await mountsOfSlice(placed, await readMounts())).filter(({ target }) =>
+    isStagingPath(target, placed.slice.id),
+  );
   const targets = staging.map(({ target }) => target);
   if (targets.length === 0 || (await usersOfSlice(placed, targets)).length > 0) return;
   for (const target of targets) await context.exec(unmountCommand(target));

@@ -2,7 +2,7 @@ import { growCommand } from '../host/grow.ts';
 import { readMounts } from '../host/proc.ts';
 import { sizeFor } from '../model/allocate.ts';
 import { DriverError } from '../model/errors.ts';
-import { FS_TYPES, type ExpandRequest } from '../model/volume.ts';
+import { type ExpandRequest, FS_TYPES } from '../model/volume.ts';
 import { growSlice, openSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { findVolume } from './find.ts';
@@ -17,8 +17,14 @@ export async function expandVolume(context: VolumesContext, request: ExpandReque
   const placed = findVolume(context, request.handle);
   const partition = await openSlice(context.exec, placed).catch(() => undefined);
   const there = mountAt(request.volumePath, await readMounts());
-  if (there === undefined || (partition !== undefined && mountsOfPartition(partition, [there]).length === 0)) {
-    throw new DriverError('not-found', `Volume ${placed.slice.id} is not mounted at volume_path ${request.volumePath}`);
+  if (
+    there === undefined ||
+    (partition !== undefined && mountsOfPartition(partition, [there]).length === 0)
+  ) {
+    throw new DriverError(
+      'not-found',
+      `Volume ${placed.slice.id} is not mounted at volume_path ${request.volumePath}`,
+    );
   }
   const grown = await growSlice(context.exec, placed, wantedBytes(placed.slice.sizeBytes, request));
   const fsType = FS_TYPES.find((known) => known === there.fsType);
@@ -45,5 +51,8 @@ function wantedBytes(currentBytes: bigint, { handle, size }: ExpandRequest): big
   if (requiredBytes === undefined || requiredBytes <= currentBytes) return currentBytes;
   const wanted = sizeFor(size, requiredBytes);
   if (wanted !== undefined) return wanted;
-  throw new DriverError('out-of-range', `No size of whole sectors lies between ${requiredBytes} and ${limitBytes} bytes`);
+  throw new DriverError(
+    'out-of-range',
+    `No size of whole sectors lies between ${requiredBytes} and ${limitBytes} bytes`,
+  );
 }

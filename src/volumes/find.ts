@@ -6,7 +6,7 @@ import type { VolumesContext } from './context.ts';
 import { explainLoss } from './loss.ts';
 
 /** The slices that bear a handle, quarantine aside. One is the rule; two are never served. */
-export function slicesWith(context: VolumesContext, handle: Uuid): readonly Placed[] {
+function slicesWith(context: VolumesContext, handle: Uuid): readonly Placed[] {
   return context.pools.placed().filter(({ slice }) => slice.id === handle && slice.state !== 'quarantine');
 }
 
@@ -16,7 +16,8 @@ export function slicesWith(context: VolumesContext, handle: Uuid): readonly Plac
  */
 export function findVolume(context: VolumesContext, handleText: string, hint?: VolumeContext): Placed {
   const handle = parseUuid(handleText);
-  if (handle === undefined) throw new DriverError('not-found', `volume_id ${JSON.stringify(handleText)}: no volume of this driver`);
+  if (handle === undefined)
+    throw new DriverError('not-found', `volume_id ${JSON.stringify(handleText)}: no volume of this driver`);
   const placed = onlySlice(context, handle);
   if (placed !== undefined) {
     expectContext(placed, handle, hint);
@@ -26,7 +27,12 @@ export function findVolume(context: VolumesContext, handleText: string, hint?: V
   const answered = record?.state === 'committed';
   const ours = isHandleOf(handle, context.self.driver, context.self.node);
   if (answered || (ours && hint?.mark !== undefined)) {
-    const loss = explainLoss(handle, answered ? record.mark : parseUuid(hint?.mark ?? ''), record, context.pools.looked());
+    const loss = explainLoss(
+      handle,
+      answered ? record.mark : parseUuid(hint?.mark ?? ''),
+      record,
+      context.pools.looked(),
+    );
     // Without a record and with the mark here, nothing says that the volume was ever ours to lose.
     if (answered || loss.reason !== 'SliceLost') throw loss;
   }
@@ -38,8 +44,12 @@ export function findVolume(context: VolumesContext, handleText: string, hint?: V
 export function onlySlice(context: VolumesContext, handle: Uuid): Placed | undefined {
   const [first, second] = slicesWith(context, handle);
   if (first === undefined || second === undefined) return first;
-  const where = [first, second].map(({ device, slice }) => `partition ${slice.number} of ${device.disk.path}`).join(' and ');
-  throw new DriverError('unknown', `Two slices bear the handle ${handle}: ${where}; neither is served`, { reason: 'HandleDoubled' });
+  const where = [first, second]
+    .map(({ device, slice }) => `partition ${slice.number} of ${device.disk.path}`)
+    .join(' and ');
+  throw new DriverError('unknown', `Two slices bear the handle ${handle}: ${where}; neither is served`, {
+    reason: 'HandleDoubled',
+  });
 }
 
 /** The context is never trusted for anything but this comparison: a forged one reaches nobody else's slice. */
@@ -50,6 +60,9 @@ function expectContext({ device }: Placed, handle: Uuid, hint: VolumeContext | u
     throw new DriverError('data-loss', message, { reason: 'DiskWiped' });
   }
   if (pool !== undefined && pool !== device.note.pool) {
-    throw new DriverError('invalid-argument', `volume_context.pool is "${pool}"; volume ${handle} is in pool "${device.note.pool}"`);
+    throw new DriverError(
+      'invalid-argument',
+      `volume_context.pool is "${pool}"; volume ${handle} is in pool "${device.note.pool}"`,
+    );
   }
 }

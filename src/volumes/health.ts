@@ -42,10 +42,12 @@ async function healthOfPlaced(context: VolumesContext, placed: Placed): Promise<
   const { disk } = placed.device;
   const shown = await readPartition(disk.name, placed.slice.number);
   if (shown.is !== 'present') return [];
-  const found = await context.exec(filesystemCommand(shown.value.path)).then(parseFilesystem, (error: unknown) => ({
-    is: 'unknown' as const,
-    why: messageOf(error),
-  }));
+  const found = await context
+    .exec(filesystemCommand(shown.value.path))
+    .then(parseFilesystem, (error: unknown) => ({
+      is: 'unknown' as const,
+      why: messageOf(error),
+    }));
   if (found.is === 'unknown') {
     return [{ status: 'INACCESSIBLE', reason: 'DeviceNotAnswering', message: `${disk.path}: ${found.why}` }];
   }
@@ -55,7 +57,12 @@ async function healthOfPlaced(context: VolumesContext, placed: Placed): Promise<
 }
 
 /** Marks of ours that cannot be served: the disk bears data, and the driver keeps off it. */
-const MARKED: ReadonlySet<Refusal> = new Set<Refusal>(['copied mark', 'newer mark', 'damaged mark', 'duplicate identity']);
+const MARKED: ReadonlySet<Refusal> = new Set<Refusal>([
+  'copied mark',
+  'newer mark',
+  'damaged mark',
+  'duplicate identity',
+]);
 
 /** NodeGetStorageHealth: disks of ours that are refused, and disks that records name and nobody sees. */
 export function storageHealth(context: VolumesContext): readonly Health[] {
@@ -72,6 +79,8 @@ export function storageHealth(context: VolumesContext): readonly Health[] {
   );
   return [
     ...refused,
-    ...[...missing].map((disk): Health => ({ status: 'INACCESSIBLE', reason: 'DiskAway', message: `${disk} is not here` })),
+    ...[...missing].map(
+      (disk): Health => ({ status: 'INACCESSIBLE', reason: 'DiskAway', message: `${disk} is not here` }),
+    ),
   ];
 }

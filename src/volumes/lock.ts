@@ -9,7 +9,10 @@ export function createVolumeLocks(): VolumeLocks {
     async run(handle, what, act) {
       const other = held.get(handle);
       if (other !== undefined) {
-        throw new DriverError('busy', `Cannot ${what} volume ${handle}: still busy to ${other} it; repeat the call`);
+        throw new DriverError(
+          'busy',
+          `Cannot ${what} volume ${handle}: still busy to ${other} it; repeat the call`,
+        );
       }
       held.set(handle, what);
       try {

@@ -3,8 +3,8 @@ import { unmountCommand } from '../host/mount.ts';
 import type { Mount } from '../host/proc.ts';
 import { readMounts } from '../host/proc.ts';
 import { readPartition } from '../host/sysfs.ts';
-import { DriverError } from '../model/errors.ts';
 import type { KernelPartition } from '../model/disk.ts';
+import { DriverError } from '../model/errors.ts';
 import type { Placed } from '../pools/device.ts';
 import type { VolumesContext } from './context.ts';
 
@@ -56,7 +56,8 @@ export async function unmountAll(context: VolumesContext, path: string): Promise
     const mount = mountAt(path, await readMounts());
     if (mount === undefined) return;
     await expectOurs(context, mount, path);
-    if (left === 0) throw new DriverError('host-failed', `${path} is still mounted after ${MOUNTS_MAX} unmounts`);
+    if (left === 0)
+      throw new DriverError('host-failed', `${path} is still mounted after ${MOUNTS_MAX} unmounts`);
     await unmountOnce(context, path);
   }
 }
@@ -77,14 +78,25 @@ async function expectOurs(context: VolumesContext, mount: Mount, path: string): 
   const partitions = await Promise.all(
     context.pools.placed().map(({ device, slice }) => readPartition(device.disk.name, slice.number)),
   );
-  const ours = partitions.some((shown) => shown.is === 'present' && mountsOfPartition(shown.value, [mount]).length > 0);
+  const ours = partitions.some(
+    (shown) => shown.is === 'present' && mountsOfPartition(shown.value, [mount]).length > 0,
+  );
   if (ours || (await isDead(mount))) return;
-  throw new DriverError('unsupported', `${path} is a mount of ${mount.source} (${mount.fsType}), no volume of this driver: left alone`);
+  throw new DriverError(
+    'unsupported',
+    `${path} is a mount of ${mount.source} (${mount.fsType}), no volume of this driver: left alone`,
+  );
 }
 
 /** A filesystem whose disk is gone, or a bind of a device node that is gone. */
 async function isDead(mount: Mount): Promise<boolean> {
   if (mount.fsType === 'devtmpfs') return mount.rootDeleted;
   const local = mount.source.startsWith('/dev/');
-  return local && (await lstat(mount.source).then(() => false, (error: NodeJS.ErrnoException) => error.code === 'ENOENT'));
+  return (
+    local &&
+    (await lstat(mount.source).then(
+      () => false,
+      (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+    ))
+  );
 }

@@ -1,5 +1,5 @@
-import { readFilesystem } from '../host/blkid.ts';
 import { zeroCommand } from '../host/blkdiscard.ts';
+import { readFilesystem } from '../host/blkid.ts';
 import { mkfsCommand } from '../host/mkfs.ts';
 import { probeDisk } from '../host/probe.ts';
 import { wipeSignaturesCommand } from '../host/wipefs.ts';
@@ -23,7 +23,9 @@ export async function makeFilesystem(
 ): Promise<void> {
   await context.exec(wipeSignaturesCommand(partition.path));
   const { kernel } = context;
-  await context.exec(mkfsCommand({ fsType, device: partition.path, uuid: handle, options: mkfsOptions, kernel }));
+  await context.exec(
+    mkfsCommand({ fsType, device: partition.path, uuid: handle, options: mkfsOptions, kernel }),
+  );
   await expectFilesystem(context, partition, handle, fsType);
 }
 
@@ -40,10 +42,14 @@ export async function expectFilesystem(
 ): Promise<void> {
   const found = await readFilesystem(context.exec, partition.path);
   if (found.is === 'unknown') {
-    throw new DriverError('unknown', `Cannot tell what filesystem volume ${handle} has on ${partition.path}: ${found.why}`);
+    throw new DriverError(
+      'unknown',
+      `Cannot tell what filesystem volume ${handle} has on ${partition.path}: ${found.why}`,
+    );
   }
   if (found.is === 'absent' || found.value.uuid.toLowerCase() !== handle) {
-    const what = found.is === 'absent' ? 'none is there' : `${found.value.type} with UUID ${found.value.uuid} is there`;
+    const what =
+      found.is === 'absent' ? 'none is there' : `${found.value.type} with UUID ${found.value.uuid} is there`;
     const message = `Volume ${handle} was prepared with a filesystem on ${partition.path}, and now ${what}; nothing was formatted`;
     throw new DriverError('data-loss', message, { reason: 'FilesystemLost' });
   }
@@ -70,8 +76,13 @@ export async function zeroPartition(
 }
 
 async function expectZeros(context: VolumesContext, partition: KernelPartition): Promise<void> {
-  const content = await probeDisk(context.exec, partition, { sample: true, fingerprint: false, claim: false });
-  if (content.is !== 'read') throw new DriverError('unknown', `Cannot read ${partition.path} back after zeroing it`);
+  const content = await probeDisk(context.exec, partition, {
+    sample: true,
+    fingerprint: false,
+    claim: false,
+  });
+  if (content.is !== 'read')
+    throw new DriverError('unknown', `Cannot read ${partition.path} back after zeroing it`);
   const { dirtyAt, head, note, tail } = content.bytes;
   if (dirtyAt !== 'none' || ![head, note, tail].every(isZero)) {
     throw new DriverError('host-failed', `${partition.path} does not read as zeros after it was zeroed`);

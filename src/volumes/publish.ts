@@ -56,7 +56,10 @@ async function expectStaged(
       : mountsOfPartition(partition, [there]).length > 0 && there.root === '/');
   if (ours) return;
   const found = there === undefined ? 'nothing is mounted there' : `${there.source} is mounted there`;
-  throw new DriverError('not-staged', `Volume ${placed.slice.id} is not staged at staging_target_path ${stagingPath}: ${found}`);
+  throw new DriverError(
+    'not-staged',
+    `Volume ${placed.slice.id} is not staged at staging_target_path ${stagingPath}: ${found}`,
+  );
 }
 
 /** @throws DriverError `exists-differently` when something else, or another way of it, is at the target */
@@ -73,7 +76,9 @@ async function isPublished(
   const ours = !block && mountsOfPartition(partition, [there]).length > 0 && there.fsType !== 'devtmpfs';
   const isReadOnly = there.options.includes('ro');
   if (ours && isReadOnly === readOnly) return true;
-  const found = ours ? `the volume ${isReadOnly ? 'read-only' : 'writable'}` : `${there.fsType} of ${there.source}`;
+  const found = ours
+    ? `the volume ${isReadOnly ? 'read-only' : 'writable'}`
+    : `${there.fsType} of ${there.source}`;
   throw new DriverError(
     'exists-differently',
     `target_path ${targetPath} already shows ${found}; wanted volume ${handle} ${readOnly ? 'read-only' : 'writable'}`,
@@ -91,7 +96,12 @@ function expectSoleTarget(
   mounts: readonly Mount[],
 ): void {
   if (capability.mode === 'SINGLE_NODE_MULTI_WRITER' || capability.mode === 'SINGLE_NODE_READER_ONLY') return;
-  const own = new Set([stagingPath, stagedNode(stagingPath, placed.slice.id), targetPath, readOnlyStepOf(targetPath)]);
+  const own = new Set([
+    stagingPath,
+    stagedNode(stagingPath, placed.slice.id),
+    targetPath,
+    readOnlyStepOf(targetPath),
+  ]);
   const other = mountsOfPartition(partition, mounts).find(
     (mount) => !own.has(mount.target) && (mount.root === '/' || isBindOfNode(mount, partition)),
   );
@@ -107,7 +117,10 @@ function expectSoleTarget(
  * A read-only bind is two mount(2) calls, and a kill between them leaves it writable. So both are made beside the
  * target, where no pod looks, and the finished bind is bound once more: the copy is read-only from its first moment.
  */
-async function bindReadOnly(context: VolumesContext, { stagingPath, targetPath }: PublishRequest): Promise<void> {
+async function bindReadOnly(
+  context: VolumesContext,
+  { stagingPath, targetPath }: PublishRequest,
+): Promise<void> {
   const step = readOnlyStepOf(targetPath);
   await unmountAll(context, step);
   await makeTargetDirectory(step, context.crashpoints);

@@ -1,6 +1,6 @@
 import { assertNever } from '../model/errors.ts';
-import type { VolumeRecord } from '../model/record.ts';
 import { type Decided, reconcileVolume, type VolumeDecision, type VolumeFacts } from '../model/reconcile.ts';
+import type { VolumeRecord } from '../model/record.ts';
 import type { Slice } from '../model/slice.ts';
 import type { Step } from '../model/step.ts';
 import type { Uuid } from '../model/uuid.ts';
@@ -29,7 +29,11 @@ export function reconcileVolumes(
   });
 }
 
-function sliceFact(record: VolumeRecord | undefined, handle: Uuid, seen: readonly SeenSlice[]): VolumeFacts['slice'] {
+function sliceFact(
+  record: VolumeRecord | undefined,
+  handle: Uuid,
+  seen: readonly SeenSlice[],
+): VolumeFacts['slice'] {
   const [first, second] = seen.filter(({ slice }) => slice.id === handle && slice.state !== 'quarantine');
   if (second !== undefined) return 'doubled';
   if (first !== undefined) {
@@ -37,7 +41,8 @@ function sliceFact(record: VolumeRecord | undefined, handle: Uuid, seen: readonl
     return first.slice.state === 'prepared' ? 'prepared' : 'carved';
   }
   const quarantined = seen.some(
-    ({ mark, slice }) => slice.state === 'quarantine' && mark === record?.mark && slice.generation === record.generation,
+    ({ mark, slice }) =>
+      slice.state === 'quarantine' && mark === record?.mark && slice.generation === record.generation,
   );
   return quarantined ? 'quarantined' : 'none';
 }
@@ -47,12 +52,14 @@ export function planVolumes(findings: readonly VolumeFinding[], seen: readonly S
   const volumes = findings.flatMap(({ handle, decided }) => stepsOf(handle, decided));
   const sanitize = seen
     .filter(({ slice }) => slice.state === 'quarantine')
-    .map(({ disk, slice }): Step => ({ kind: 'sanitize', because: 'quarantined', disk, number: slice.number }));
+    .map(
+      ({ disk, slice }): Step => ({ kind: 'sanitize', because: 'quarantined', disk, number: slice.number }),
+    );
   return [...volumes, ...sanitize];
 }
 
-function stepsOf(handle: Uuid, { label: because, then }: Decided<VolumeDecision>): readonly Step[] {
-  switch (then) {
+function stepsOf(handle: Uuid, { label: because, decision }: Decided<VolumeDecision>): readonly Step[] {
+  switch (decision) {
     case 'commit':
       return [{ kind: 'commitRecord', because, handle }];
     case 'undo':
@@ -68,6 +75,6 @@ function stepsOf(handle: Uuid, { label: because, then }: Decided<VolumeDecision>
     case 'refuse':
       return [];
     default:
-      return assertNever(then, 'decision');
+      return assertNever(decision, 'decision');
   }
 }

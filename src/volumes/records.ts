@@ -20,7 +20,11 @@ export class Records {
   }
 
   /** Reads them all. A file that is no record is renamed and told, never dropped. */
-  static async open(stateDirectory: string, durable: Durable, setAside: (file: string) => void): Promise<Records> {
+  static async open(
+    stateDirectory: string,
+    durable: Durable,
+    setAside: (file: string) => void,
+  ): Promise<Records> {
     const directory = recordsDirectory(stateDirectory);
     await mkdir(directory, { recursive: true });
     const found = await readRecords(stateDirectory);

@@ -10,7 +10,11 @@ import { freeSlice, openSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { zeroPartition } from './prepare.ts';
 
-export type SanitizeProgress = { readonly doneBytes: bigint; readonly ofBytes: bigint; readonly error: string | undefined };
+export type SanitizeProgress = {
+  readonly doneBytes: bigint;
+  readonly ofBytes: bigint;
+  readonly error: string | undefined;
+};
 
 const PIECE_BYTES = 1024n ** 3n;
 /** A slice that could not be sanitized or freed is tried again; it is no capacity meanwhile. */
@@ -37,7 +41,10 @@ export class Sanitizer {
     if (this.stopped || this.running.has(id)) return;
     this.running.set(id, { doneBytes: 0n, ofBytes: sizeBytes, error: undefined });
     const before = this.lastOnDisk.get(placed.device.mark) ?? Promise.resolve();
-    this.lastOnDisk.set(placed.device.mark, before.then(() => this.work(placed)));
+    this.lastOnDisk.set(
+      placed.device.mark,
+      before.then(() => this.work(placed)),
+    );
   }
 
   progress(): ReadonlyMap<Uuid, SanitizeProgress> {
@@ -91,7 +98,9 @@ export class Sanitizer {
     tell(0n);
     switch (method.method) {
       case 'discard':
-        return this.inPieces(partition, tell, (at, length) => discardCommand(partition.path, { offsetBytes: at, lengthBytes: length }));
+        return this.inPieces(partition, tell, (at, length) =>
+          discardCommand(partition.path, { offsetBytes: at, lengthBytes: length }),
+        );
       case 'zero':
         return zeroPartition(this.context, partition, tell);
       case 'shred': {

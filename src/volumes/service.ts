@@ -1,9 +1,8 @@
-import { messageOf } from '../model/errors.ts';
+import { incompatibility } from '../model/compatible.ts';
+import { DriverError, messageOf } from '../model/errors.ts';
 import { describeStep, type Step } from '../model/step.ts';
 import { parseUuid, type Uuid } from '../model/uuid.ts';
 import type { Capability, Capacity, VolumeContext, VolumeInfo, VolumeParameters } from '../model/volume.ts';
-import { incompatibility } from '../model/compatible.ts';
-import { DriverError } from '../model/errors.ts';
 import type { Readiness, Volumes } from './api.ts';
 import type { VolumesContext } from './context.ts';
 import { createVolume, handleOf, infoOf, minimumOf, poolFor, undoCreate } from './create.ts';
@@ -78,7 +77,12 @@ export class VolumeService implements Volumes {
     }
     if (record === undefined) return undefined;
     const size = { requiredBytes: undefined, limitBytes: undefined };
-    return incompatibility(record, { name: record.name, size, capabilities, parameters: { ...parameters, mkfsOptions: record.mkfsOptions } });
+    return incompatibility(record, {
+      name: record.name,
+      size,
+      capabilities,
+      parameters: { ...parameters, mkfsOptions: record.mkfsOptions },
+    });
   }
 
   async list(): Promise<readonly VolumeInfo[]> {
@@ -146,7 +150,8 @@ export class VolumeService implements Volumes {
   private async reconcile(): Promise<void> {
     const { findings, steps } = this.plan();
     for (const { handle, decided } of findings) {
-      if (decided.then === 'lost' || decided.then === 'wait' || decided.then === 'refuse') this.tellLoss(handle, decided.label);
+      if (decided.decision === 'lost' || decided.decision === 'wait' || decided.decision === 'refuse')
+        this.tellLoss(handle, decided.label);
       else this.toldLost.delete(handle);
     }
     for (const step of steps) await this.runStep(step);
@@ -189,13 +194,18 @@ export class VolumeService implements Volumes {
   private startSanitizing(disk: string, number: number): void {
     const placed = this.context.pools
       .placed()
-      .find(({ device, slice }) => device.disk.path === disk && slice.number === number && slice.state === 'quarantine');
+      .find(
+        ({ device, slice }) =>
+          device.disk.path === disk && slice.number === number && slice.state === 'quarantine',
+      );
     if (placed !== undefined) this.sanitizer.start(placed);
   }
 
   /** Behind the volume's lock the plan is made once more: a call may have ended since, and then there is nothing to do. */
   private async repair(step: Extract<Step, { readonly handle: Uuid }>): Promise<boolean> {
-    const due = this.plan().steps.some((one) => 'handle' in one && one.handle === step.handle && one.kind === step.kind);
+    const due = this.plan().steps.some(
+      (one) => 'handle' in one && one.handle === step.handle && one.kind === step.kind,
+    );
     if (due) await this.execute(step);
     return due;
   }

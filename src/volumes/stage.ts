@@ -29,7 +29,11 @@ export function stagedNode(stagingPath: string, handle: string): string {
 }
 
 /** Undoes what mountinfo shows at the staging path, for both kinds of volume; kubelet removes the directory. */
-export async function unstageVolume(context: VolumesContext, handle: string, stagingPath: string): Promise<void> {
+export async function unstageVolume(
+  context: VolumesContext,
+  handle: string,
+  stagingPath: string,
+): Promise<void> {
   const node = stagedNode(stagingPath, handle);
   await unmountAll(context, node);
   await unmountAll(context, stagingPath);
@@ -40,15 +44,24 @@ export async function unstageVolume(context: VolumesContext, handle: string, sta
 export function expectAccess({ slice }: Placed, access: Access): void {
   if (slice.state !== 'prepared' || slice.block === (access.type === 'block')) return;
   const [was, asked] = slice.block ? ['a raw block volume', 'a mount'] : ['a filesystem', 'a block device'];
-  throw new DriverError('unsupported', `Volume ${slice.id} was prepared as ${was}; volume_capability asks for ${asked}`);
+  throw new DriverError(
+    'unsupported',
+    `Volume ${slice.id} was prepared as ${was}; volume_capability asks for ${asked}`,
+  );
 }
 
 type MountAccess = Extract<Access, { readonly type: 'mount' }>;
 
-async function stageMount(context: VolumesContext, placed: Placed, access: MountAccess, path: string): Promise<void> {
+async function stageMount(
+  context: VolumesContext,
+  placed: Placed,
+  access: MountAccess,
+  path: string,
+): Promise<void> {
   const partition = await placed.device.lock.shared(() => openSlice(context.exec, placed));
   const there = mountAt(path, await readMounts());
-  if (there !== undefined && placed.slice.state === 'prepared') return expectSameStaging(placed, partition, there, access);
+  if (there !== undefined && placed.slice.state === 'prepared')
+    return expectSameStaging(placed, partition, there, access);
   if (placed.slice.state === 'prepared') {
     await placed.device.lock.shared(() => mountPrepared(context, placed, partition, access, path));
     return;
@@ -56,7 +69,12 @@ async function stageMount(context: VolumesContext, placed: Placed, access: Mount
   await prepareMount(context, placed, partition, access, path);
 }
 
-function expectSameStaging(placed: Placed, partition: KernelPartition, there: Mount, access: MountAccess): void {
+function expectSameStaging(
+  placed: Placed,
+  partition: KernelPartition,
+  there: Mount,
+  access: MountAccess,
+): void {
   const ours = mountsOfPartition(partition, [there]).length > 0;
   if (ours && there.root === '/' && there.fsType === access.fsType) return;
   const found = `${there.fsType} of ${there.source}`;
@@ -75,7 +93,8 @@ async function mountPrepared(
 ): Promise<void> {
   const { id } = placed.slice;
   await expectFilesystem(context, partition, id, access.fsType);
-  if (access.fsType === 'ext4' && (await usersOfSlice(placed)).length === 0) await preen(context, partition, id);
+  if (access.fsType === 'ext4' && (await usersOfSlice(placed)).length === 0)
+    await preen(context, partition, id);
   await mountAndCheck(context, placed, partition, access, path);
 }
 
@@ -108,13 +127,21 @@ async function prepareMount(
     await mountAndCheck(context, placed, partition, access, path);
   });
   await setPrepared(context.exec, placed, 'mount');
-  context.notify({ notice: 'prepared', handle: id, what: access.fsType, durationMs: performance.now() - startedAtMs });
+  context.notify({
+    notice: 'prepared',
+    handle: id,
+    what: access.fsType,
+    durationMs: performance.now() - startedAtMs,
+  });
 }
 
 async function expectNobody(placed: Placed): Promise<void> {
   const users = await usersOfSlice(placed);
   if (users.length === 0) return;
-  throw new DriverError('in-use', `Cannot prepare volume ${placed.slice.id}, it is in use: ${users.join(', ')}`);
+  throw new DriverError(
+    'in-use',
+    `Cannot prepare volume ${placed.slice.id}, it is in use: ${users.join(', ')}`,
+  );
 }
 
 async function mountAndCheck(
@@ -131,7 +158,8 @@ async function mountAndCheck(
     throw unmountable(placed.slice.id, partition, error);
   }
   const mount = mountAt(path, await readMounts());
-  if (mount === undefined) throw new DriverError('host-failed', `${path} is no mount after mounting ${partition.path}`);
+  if (mount === undefined)
+    throw new DriverError('host-failed', `${path} is no mount after mounting ${partition.path}`);
   expectSameStaging(placed, partition, mount, access);
 }
 
@@ -150,7 +178,11 @@ async function stageBlock(context: VolumesContext, placed: Placed, path: string)
   await bindNode(context, partition, stagedNode(path, placed.slice.id));
 }
 
-async function prepareBlock(context: VolumesContext, placed: Placed, partition: KernelPartition): Promise<void> {
+async function prepareBlock(
+  context: VolumesContext,
+  placed: Placed,
+  partition: KernelPartition,
+): Promise<void> {
   const startedAtMs = performance.now();
   await expectNobody(placed);
   await placed.device.lock.shared(() => zeroPartition(context, partition));
@@ -160,7 +192,11 @@ async function prepareBlock(context: VolumesContext, placed: Placed, partition: 
 }
 
 /** Binds a device node on a file, or finds it bound; one that shows another device by now is bound anew. */
-export async function bindNode(context: VolumesContext, partition: KernelPartition, path: string): Promise<void> {
+export async function bindNode(
+  context: VolumesContext,
+  partition: KernelPartition,
+  path: string,
+): Promise<void> {
   const there = mountAt(path, await readMounts());
   if (there !== undefined && isBindOfNode(there, partition) && (await isNodeOf(path, partition))) return;
   await unmountAll(context, path);
@@ -168,6 +204,9 @@ export async function bindNode(context: VolumesContext, partition: KernelPartiti
   await context.exec(bindCommand(partition.path, path));
   if (!(await isNodeOf(path, partition))) {
     await unmountAll(context, path);
-    throw new DriverError('host-failed', `${path} does not show the device ${partition.path} after binding it`);
+    throw new DriverError(
+      'host-failed',
+      `${path} does not show the device ${partition.path} after binding it`,
+    );
   }
 }

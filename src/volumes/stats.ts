@@ -5,11 +5,15 @@ import type { VolumeStats } from '../model/volume.ts';
 import { openSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { findVolume } from './find.ts';
-import { stagedNode } from './stage.ts';
 import { mountAt, mountsOfPartition } from './mounts.ts';
+import { stagedNode } from './stage.ts';
 
 /** NodeGetVolumeStats. @throws DriverError `not-found` when the volume is not at that path */
-export async function volumeStats(context: VolumesContext, handle: string, volumePath: string): Promise<VolumeStats> {
+export async function volumeStats(
+  context: VolumesContext,
+  handle: string,
+  volumePath: string,
+): Promise<VolumeStats> {
   const placed = findVolume(context, handle);
   const partition = await openSlice(context.exec, placed);
   const mounts = await readMounts();

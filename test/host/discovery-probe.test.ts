@@ -10,7 +10,7 @@ import { Lab } from './lab.ts';
 
 const MIB = 1024n ** 2n;
 const DISK_BYTES = 100n * MIB;
-const SAMPLE = { sample: true, fingerprint: false };
+const SAMPLE = { sample: true, fingerprint: false, claim: true };
 
 const exec = createExec({ crashpoints: NO_CRASHPOINTS });
 

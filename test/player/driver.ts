@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { createWriteStream } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { call, connect, type CsiClient } from './client.ts';
+import { type CsiClient, call, connect } from './client.ts';
 
 /** The shipped driver as a process of its own: started, killed, started again. */
 
@@ -37,7 +37,10 @@ export class Driver {
   static async spawn(options: DriverOptions): Promise<Driver> {
     await mkdir(options.folder, { recursive: true });
     const { endpoint, argv, logFile } = await layout(options);
-    const child = spawn(launcher(), argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
+    const child = spawn(launcher(), argv, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+    });
     const log = createWriteStream(logFile, { flags: 'a' });
     child.stdout?.pipe(log, { end: false });
     child.stderr?.pipe(log, { end: false });
@@ -47,10 +50,14 @@ export class Driver {
   async ready(timeoutMs = 60_000): Promise<void> {
     const until = Date.now() + timeoutMs;
     for (;;) {
-      if (this.ended()) throw new Error(`the driver ended (${this.process.exitCode ?? this.process.signalCode}); see ${this.logFile}`);
+      if (this.ended())
+        throw new Error(
+          `the driver ended (${this.process.exitCode ?? this.process.signalCode}); see ${this.logFile}`,
+        );
       const ready = await this.probe().catch(() => false);
       if (ready) return;
-      if (Date.now() > until) throw new Error(`the driver is not ready after ${timeoutMs} ms; see ${this.logFile}`);
+      if (Date.now() > until)
+        throw new Error(`the driver is not ready after ${timeoutMs} ms; see ${this.logFile}`);
       await sleep(20);
     }
   }

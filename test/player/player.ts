@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { mkdir, rm } from 'node:fs/promises';
-import type { VolumeCapability } from '../../src/csi/gen/csi/v1/VolumeCapability.ts';
+import { join } from 'node:path';
 import type { CreateVolumeResponse__Output } from '../../src/csi/gen/csi/v1/CreateVolumeResponse.ts';
-import { call, type CsiClient } from './client.ts';
+import type { VolumeCapability } from '../../src/csi/gen/csi/v1/VolumeCapability.ts';
+import { type CsiClient, call } from './client.ts';
 
 /** Plays kubelet and external-provisioner: the calls that they make, in their order, with their paths. */
 
@@ -16,7 +16,12 @@ export type Wanted = {
   readonly mountFlags?: readonly string[];
 };
 
-export type Made = { readonly id: string; readonly sizeBytes: bigint; readonly context: Record<string, string>; readonly wanted: Wanted };
+export type Made = {
+  readonly id: string;
+  readonly sizeBytes: bigint;
+  readonly context: Record<string, string>;
+  readonly wanted: Wanted;
+};
 
 export class Player {
   private readonly client: () => CsiClient;
@@ -41,7 +46,12 @@ export class Player {
     });
     const { volume } = response;
     if (volume === null) throw new Error('CreateVolume answered without a volume');
-    return { id: volume.volume_id, sizeBytes: BigInt(volume.capacity_bytes), context: volume.volume_context, wanted };
+    return {
+      id: volume.volume_id,
+      sizeBytes: BigInt(volume.capacity_bytes),
+      context: volume.volume_context,
+      wanted,
+    };
   }
 
   async delete(id: string): Promise<void> {
@@ -51,7 +61,9 @@ export class Player {
 
   stagingPath({ id, wanted }: Made): string {
     const base = join(this.kubelet, 'plugins/kubernetes.io/csi');
-    return wanted.access === 'block' ? join(base, 'volumeDevices/staging', id) : join(base, 'instance-store.csi.dev', id, 'globalmount');
+    return wanted.access === 'block'
+      ? join(base, 'volumeDevices/staging', id)
+      : join(base, 'instance-store.csi.dev', id, 'globalmount');
   }
 
   targetPath({ id, wanted }: Made, pod = 'pod-1'): string {
@@ -90,13 +102,19 @@ export class Player {
 
   async unpublish(made: Made, pod = 'pod-1'): Promise<void> {
     const { node } = this.client();
-    await call(node, node.NodeUnpublishVolume, { volume_id: made.id, target_path: this.targetPath(made, pod) });
+    await call(node, node.NodeUnpublishVolume, {
+      volume_id: made.id,
+      target_path: this.targetPath(made, pod),
+    });
   }
 
   /** Kubelet removes the staging directory afterwards, and so does this. */
   async unstage(made: Made): Promise<void> {
     const { node } = this.client();
-    await call(node, node.NodeUnstageVolume, { volume_id: made.id, staging_target_path: this.stagingPath(made) });
+    await call(node, node.NodeUnstageVolume, {
+      volume_id: made.id,
+      staging_target_path: this.stagingPath(made),
+    });
     await rm(this.stagingPath(made), { recursive: true, force: true });
   }
 
@@ -111,15 +129,23 @@ export class Player {
     return BigInt(capacity_bytes);
   }
 
-  async capacity(parameters: Readonly<Record<string, string>> = {}): Promise<{ availableBytes: bigint; maximumBytes: bigint }> {
+  async capacity(
+    parameters: Readonly<Record<string, string>> = {},
+  ): Promise<{ availableBytes: bigint; maximumBytes: bigint }> {
     const { controller } = this.client();
     const answer = await call(controller, controller.GetCapacity, { parameters: { ...parameters } });
-    return { availableBytes: BigInt(answer.available_capacity), maximumBytes: BigInt(answer.maximum_volume_size?.value ?? 0) };
+    return {
+      availableBytes: BigInt(answer.available_capacity),
+      maximumBytes: BigInt(answer.maximum_volume_size?.value ?? 0),
+    };
   }
 
   stats(made: Made, pod = 'pod-1') {
     const { node } = this.client();
-    return call(node, node.NodeGetVolumeStats, { volume_id: made.id, volume_path: this.targetPath(made, pod) });
+    return call(node, node.NodeGetVolumeStats, {
+      volume_id: made.id,
+      volume_path: this.targetPath(made, pod),
+    });
   }
 
   async health(made: Made) {

@@ -132,7 +132,7 @@ export function anyBytesOf(disk: Disk): Arbitrary<DiskBytes> {
     .record({
       writes: fc.tuple(fc.oneof(blank, noted, taken), rarely(scribbles, [])).map((both) => both.flat()),
       change: fc.record({
-        exclusive: rarely<DiskBytes['exclusive']>(fc.constantFrom('free', 'busy'), 'free'),
+        exclusive: rarely<DiskBytes['exclusive']>(fc.constantFrom('free', 'busy', 'unasked'), 'free'),
         dirtyAt: rarely<DiskBytes['dirtyAt']>(
           fc.oneof(fc.bigInt(0n, disk.sizeBytes), fc.constant('unsampled')),
           'none',

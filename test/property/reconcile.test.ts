@@ -38,7 +38,7 @@ const RESTS: readonly VolumeDecision[] = ['nothing', 'serve', 'wait', 'lost', 'r
 
 const carriedOut = (facts: VolumeFacts): VolumeFacts => ({
   ...facts,
-  ...AFTER_VOLUME[reconcileVolume(facts).then],
+  ...AFTER_VOLUME[reconcileVolume(facts).decision],
 });
 
 describe('reconcileVolume()', () => {
@@ -46,7 +46,7 @@ describe('reconcileVolume()', () => {
     fc.assert(
       fc.property(anyVolume, (facts) => {
         const rested = carriedOut(carriedOut(facts));
-        expect(RESTS).toContain(reconcileVolume(rested).then);
+        expect(RESTS).toContain(reconcileVolume(rested).decision);
         expect(carriedOut(rested)).toEqual(rested);
       }),
     );
@@ -56,7 +56,7 @@ describe('reconcileVolume()', () => {
     fc.assert(
       fc.property(anyVolume, (facts) => {
         expect(WRITES).not.toContain(
-          reconcileVolume({ ...facts, record: 'committed', slice: 'prepared' }).then,
+          reconcileVolume({ ...facts, record: 'committed', slice: 'prepared' }).decision,
         );
       }),
     );
@@ -70,7 +70,7 @@ describe('reconcileVolume()', () => {
   ] as const)('never writes to %s', (_what, given) => {
     fc.assert(
       fc.property(anyVolume, (facts) => {
-        expect(WRITES).not.toContain(reconcileVolume({ ...facts, ...given }).then);
+        expect(WRITES).not.toContain(reconcileVolume({ ...facts, ...given }).decision);
       }),
     );
   });
@@ -78,8 +78,8 @@ describe('reconcileVolume()', () => {
   it('never forgets a committed record whose slice is not quarantined: only DeleteVolume may', () => {
     fc.assert(
       fc.property(anyVolume, (facts) => {
-        const { then } = reconcileVolume({ ...facts, record: 'committed' });
-        expect(then === 'forget').toBe(facts.slice === 'quarantined' && facts.device === 'here');
+        const { decision } = reconcileVolume({ ...facts, record: 'committed' });
+        expect(decision === 'forget').toBe(facts.slice === 'quarantined' && facts.device === 'here');
       }),
     );
   });
@@ -87,7 +87,7 @@ describe('reconcileVolume()', () => {
   it('serves only what a slice stands for', () => {
     fc.assert(
       fc.property(anyVolume, (facts) => {
-        if (reconcileVolume(facts).then === 'serve')
+        if (reconcileVolume(facts).decision === 'serve')
           expect(['carved', 'prepared', 'elsewhere']).toContain(facts.slice);
       }),
     );
@@ -98,8 +98,8 @@ describe('reconcileKernel()', () => {
   it('is at rest after one round', () => {
     fc.assert(
       fc.property(anyPartition, (facts) => {
-        const after = { ...facts, ...AFTER_KERNEL[reconcileKernel(facts).then] };
-        expect(['nothing', 'refuse']).toContain(reconcileKernel(after).then);
+        const after = { ...facts, ...AFTER_KERNEL[reconcileKernel(facts).decision] };
+        expect(['nothing', 'refuse']).toContain(reconcileKernel(after).decision);
       }),
     );
   });
@@ -107,7 +107,7 @@ describe('reconcileKernel()', () => {
   it('never takes a partition away that is used', () => {
     fc.assert(
       fc.property(anyPartition, (facts) => {
-        expect(['drop', 'replace']).not.toContain(reconcileKernel({ ...facts, used: 'yes' }).then);
+        expect(['drop', 'replace']).not.toContain(reconcileKernel({ ...facts, used: 'yes' }).decision);
       }),
     );
   });

@@ -7,7 +7,7 @@ import { probe } from '../../../src/host/probe-child.ts';
 const KIB = 1024n;
 const MIB = 1024n * KIB;
 const DISK_BYTES = 3n * 1024n * MIB;
-const SAMPLE = { sample: true, fingerprint: false };
+const SAMPLE = { sample: true, fingerprint: false, claim: true };
 
 let folder: string;
 
@@ -66,7 +66,11 @@ describe('probe()', () => {
   });
 
   it('does not sample unless asked', async () => {
-    const report = probe(await image(DISK_BYTES, 70n * KIB), { sample: false, fingerprint: false });
+    const report = probe(await image(DISK_BYTES, 70n * KIB), {
+      sample: false,
+      fingerprint: false,
+      claim: true,
+    });
     expect(report).toMatchObject({ dirtyAt: 'unsampled' });
     expect(report.fingerprint).toBeUndefined();
   });
@@ -74,7 +78,7 @@ describe('probe()', () => {
   it.each([0n, 512n, 64n * KIB, MIB, MIB + 4n * KIB, 2n * MIB, 5n * MIB, 68n * MIB])(
     'reads a disk of %p bytes',
     async (sizeBytes) => {
-      const report = probe(await image(sizeBytes), { sample: true, fingerprint: true });
+      const report = probe(await image(sizeBytes), { sample: true, fingerprint: true, claim: true });
       const behind = sizeBytes > MIB ? sizeBytes - MIB : 0n;
       expect(Buffer.from(report.head, 'base64').length).toBe(Math.min(65536, Number(sizeBytes)));
       expect(Buffer.from(report.note, 'base64').length).toBe(Math.min(65536, Number(behind)));
@@ -84,7 +88,7 @@ describe('probe()', () => {
 
   it('makes a fingerprint of the size and of every byte that it reads, the skipped ones too', async () => {
     const of = async (sizeBytes: bigint, ...dirty: readonly bigint[]) =>
-      probe(await image(sizeBytes, ...dirty), { sample: false, fingerprint: true }).fingerprint;
+      probe(await image(sizeBytes, ...dirty), { sample: false, fingerprint: true, claim: true }).fingerprint;
     const prints = [
       await of(DISK_BYTES),
       await of(DISK_BYTES + 512n),

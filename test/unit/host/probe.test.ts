@@ -11,11 +11,11 @@ describe('probeProgram()', () => {
 describe('probeCommand()', () => {
   it('gives sampling and fingerprints more time, and names the device', () => {
     const timeoutOf = (sample: boolean, fingerprint: boolean) =>
-      probeCommand('/dev/sdb', { sample, fingerprint }).timeoutMs;
+      probeCommand('/dev/sdb', { sample, fingerprint, claim: false }).timeoutMs;
     expect(timeoutOf(false, false)).toBe(20_000);
     expect(timeoutOf(true, false)).toBe(120_000);
     expect(timeoutOf(false, true)).toBe(120_000);
-    expect(probeCommand('/dev/sdb', { sample: true, fingerprint: false })).toMatchObject({
+    expect(probeCommand('/dev/sdb', { sample: true, fingerprint: false, claim: true })).toMatchObject({
       command: process.execPath,
       device: '/dev/sdb',
     });

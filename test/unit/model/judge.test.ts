@@ -172,6 +172,7 @@ describe('judge() of a blank disk', () => {
 
   it.each<[string, DiskFacts]>([
     ['its depth was not sampled', blankFacts({ dirtyAt: 'unsampled' })],
+    ['nobody asked whether it is free', blankFacts({ exclusive: 'unasked' })],
     ['it was not read', { ...blankFacts(), content: { is: 'unread' } }],
     ['reading it failed', { ...blankFacts(), content: { is: 'failed', why: 'timeout' } }],
   ])('is not one when %s', (_what, facts) => {
@@ -337,6 +338,11 @@ describe('judge() with a permission to erase', () => {
   ])('erases none when the configuration names %s', (_what, eraseAndTake, fingerprint) => {
     const dirty: Flaw = { reason: 'unrecognised data', about: '', bytes: { dirtyAt: 0n, fingerprint } };
     expect(judge(factsWith(dirty), [{ ...POOL, eraseAndTake }], SELF).is).toBe('refused');
+  });
+
+  it('erases none of which nobody asked whether it is free', () => {
+    const bytes = { ...FOUND.bytes, dirtyAt: 0n, exclusive: 'unasked' } as const;
+    expect(judge(factsWith({ ...FOUND, bytes }), [pool], SELF).is).toBe('refused');
   });
 
   it('erases none that could not be read', () => {

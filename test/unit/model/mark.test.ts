@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { GIB, MIB } from '../../../src/model/bytes.ts';
 import type { Disk, DiskBytes } from '../../../src/model/disk.ts';
 import { encodeGpt, type Gpt, type GptRegion, TYPE_VOLUME } from '../../../src/model/gpt.ts';
-import { firstTable, freeNumbers, type MarkReading, needsSample, readMark } from '../../../src/model/mark.ts';
+import { firstTable, freeNumbers, type MarkReading, readMark } from '../../../src/model/mark.ts';
 import type { Note } from '../../../src/model/note.ts';
 import {
   preparedAs,
@@ -260,18 +260,6 @@ describe('readMark() of a disk of ours that somebody moved into', () => {
     ],
   ])('says %s %s: nothing is written over a stranger', (words, _what, bytes) => {
     expect(said(read(bytes))).toBe(words);
-  });
-});
-
-describe('needsSample()', () => {
-  it.each<[boolean, string, DiskBytes]>([
-    [true, 'ends of zeros', bytesWith(SIZE, [], { dirtyAt: 'unsampled' })],
-    [true, 'a note', bytesWith(SIZE, [noteWrite(NOTE)], { dirtyAt: 'unsampled' })],
-    [true, 'a torn note', bytesWith(SIZE, [TORN_NOTE], { dirtyAt: 'unsampled' })],
-    [false, 'bytes in the head', bytesWith(SIZE, [text('x', 0n)], { dirtyAt: 'unsampled' })],
-    [false, 'ends of zeros that were sampled', bytesWith(SIZE, [])],
-  ])('is %j for %s', (needed, _what, bytes) => {
-    expect(needsSample(bytes)).toBe(needed);
   });
 });
 

@@ -91,7 +91,7 @@ describe('reconcileVolume()', () => {
     ['deleted', 'away', 'none', 'wait'],
     ['deleted', 'here', 'elsewhere', 'refuse'],
   ])('with record %s, device %s, slice %s decides %s', (record, device, slice, then) => {
-    expect(reconcileVolume({ record, device, slice }).then).toBe(then);
+    expect(reconcileVolume({ record, device, slice }).decision).toBe(then);
   });
 });
 
@@ -119,6 +119,6 @@ describe('reconcileKernel()', () => {
     ['none', 'same', 'no', 'drop'],
     ['none', 'same', 'yes', 'refuse'],
   ])('with table %s, kernel %s, used %s decides %s', (table, kernel, used, then) => {
-    expect(reconcileKernel({ table, kernel, used }).then).toBe(then);
+    expect(reconcileKernel({ table, kernel, used }).decision).toBe(then);
   });
 });
