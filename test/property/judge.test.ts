@@ -4,6 +4,7 @@ import type { Content, Disk, Usage } from '../../src/model/disk.ts';
 import { type DiskFacts, judge, REFUSALS } from '../../src/model/judge.ts';
 import { isZero, readMark } from '../../src/model/mark.ts';
 import type { Pool } from '../../src/model/pool.ts';
+import { twinsOf } from '../../src/pools/look.ts';
 import { SELF } from '../unit/model/fixtures.ts';
 import { anyBytesOf, anyDisk, anyPool, anyUsage } from './arbitraries.ts';
 
@@ -23,11 +24,9 @@ const anySeen: Arbitrary<Seen> = anyDisk.chain((disk) =>
 const anySeens = fc.uniqueArray(anySeen, { selector: ({ disk }) => disk.name, minLength: 1, maxLength: 4 });
 const anyPools: Arbitrary<readonly Pool[]> = fc.array(anyPool, { maxLength: 3 });
 
-/** The facts of one disk among others; `pools` does the same for the disks of the machine. */
 function factsAmong(seen: Seen, others: readonly Seen[]): DiskFacts {
-  const { identity } = seen.disk;
-  const twins = others.filter(({ disk }) => identity !== undefined && disk.identity === identity);
-  return { ...seen, twins: twins.map(({ disk }) => disk.path) };
+  const disks = [seen, ...others].map(({ disk }) => disk);
+  return { ...seen, twins: twinsOf(seen.disk, disks) };
 }
 
 const anyFacts: Arbitrary<DiskFacts> = anySeens.map(([seen, ...others]) => factsAmong(seen as Seen, others));
