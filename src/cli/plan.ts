@@ -8,7 +8,7 @@ import { marksHere, section, seenSlices, verdictInWords } from './view.ts';
 export function planReport(situation: Situation): Report {
   const seen = seenSlices(situation);
   const findings = reconcileVolumes(situation.records, seen, marksHere(situation));
-  const steps = [...planDisks(situation.look), ...planVolumes(findings, seen)];
+  const steps = [...planDisks(situation.look), ...planVolumes(findings, seen, situation.records)];
   const left = situation.look.disks.filter(({ verdict }) => verdict.is === 'refused');
   return {
     lines: [

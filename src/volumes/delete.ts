@@ -6,6 +6,7 @@ import type { Placed } from '../pools/device.ts';
 import { quarantineSlice, usersOfSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { onlySlice } from './find.ts';
+import { explainLoss } from './loss.ts';
 import { mountsOfSlice } from './mounts.ts';
 
 /**
@@ -24,7 +25,9 @@ export async function deleteVolume(context: VolumesContext, handle: Uuid): Promi
   return quarantine;
 }
 
-/** No slice here: unknown is fine, another node's is not ours to say, and a disk that is away is told on its return. */
+/**
+ * No slice here: unknown is fine, another node's is not ours to say, and a disk that is away is told on its return.
+ */
 async function forget(context: VolumesContext, handle: Uuid): Promise<undefined> {
   const record = context.records.get(handle);
   if (record === undefined) {
@@ -35,8 +38,10 @@ async function forget(context: VolumesContext, handle: Uuid): Promise<undefined>
     );
   }
   const here = context.pools.device(record.mark) !== undefined;
-  if (here || record.state === 'planned') return void (await context.records.remove(handle));
-  await context.records.write({ ...record, state: 'deleted' });
+  const gone = here || explainLoss(handle, record.mark, record, context.pools.looked()).kind === 'data-loss';
+  if (gone) await context.records.remove(handle);
+  else await context.records.write({ ...record, state: 'deleted' });
+  return undefined;
 }
 
 /**

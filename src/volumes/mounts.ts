@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { unmountCommand } from '../host/mount.ts';
 import type { Mount } from '../host/proc.ts';
 import { readMounts } from '../host/proc.ts';
-import { readPartition } from '../host/sysfs.ts';
+import { readDisk, readPartition } from '../host/sysfs.ts';
 import type { KernelPartition } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { Placed } from '../pools/device.ts';
@@ -75,16 +75,25 @@ async function unmountOnce(context: VolumesContext, path: string): Promise<void>
 }
 
 async function expectOurs(context: VolumesContext, mount: Mount, path: string): Promise<void> {
-  const partitions = await Promise.all(
-    context.pools.placed().map(({ device, slice }) => readPartition(device.disk.name, slice.number)),
-  );
-  const ours = partitions.some(
-    (shown) => shown.is === 'present' && mountsOfPartition(shown.value, [mount]).length > 0,
-  );
-  if (ours || (await isDead(mount))) return;
+  if ((await isOnOurDisk(context, mount)) || (await isDead(mount))) return;
   throw new DriverError(
     'unsupported',
     `${path} is a mount of ${mount.source} (${mount.fsType}), no volume of this driver: left alone`,
+  );
+}
+
+/** On a disk that we serve, or that a record names and that we no longer serve: what was mounted from it ends too. */
+async function isOnOurDisk(context: VolumesContext, mount: Mount): Promise<boolean> {
+  const named = new Set(context.records.all().map(({ disk }) => disk));
+  const served = new Set(context.pools.devices().map(({ disk }) => disk.name));
+  const disks = context.pools
+    .looked()
+    .filter(({ disk }) => served.has(disk.name) || (disk.identity !== undefined && named.has(disk.identity)));
+  const now = await Promise.all(disks.map(({ disk }) => readDisk(disk.name)));
+  return now.some(
+    (disk) =>
+      disk.is === 'present' &&
+      disk.value.partitions.some((one) => mountsOfPartition(one, [mount]).length > 0),
   );
 }
 

@@ -1,5 +1,6 @@
-import { zeroCommand } from '../host/blkdiscard.ts';
+import { type ByteRange, zeroCommand } from '../host/blkdiscard.ts';
 import { readFilesystem } from '../host/blkid.ts';
+import type { HostCommand } from '../host/exec.ts';
 import { mkfsCommand } from '../host/mkfs.ts';
 import { probeDisk } from '../host/probe.ts';
 import { wipeSignaturesCommand } from '../host/wipefs.ts';
@@ -9,6 +10,7 @@ import { DriverError } from '../model/errors.ts';
 import { isZero } from '../model/mark.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { FsType } from '../model/volume.ts';
+import type { DiskLock } from '../pools/lock.ts';
 import type { VolumesContext } from './context.ts';
 
 /** Law 3: a slice gets its filesystem, or its zeros, once. Where a volume is formatted: here. */
@@ -61,17 +63,32 @@ export async function expectFilesystem(
 
 const PIECE_BYTES = 1024n ** 3n;
 
-/** Zeros from end to end in bounded pieces, and a look whether they read as zeros; `progress` after each piece. */
-export async function zeroPartition(
+/**
+ * Runs one command for each piece of a partition, `progress` after each. The disk is shared for a piece at a time:
+ * blkdiscard and dd open the partition while nobody writes the table, and a table write waits for one piece only.
+ */
+export async function inPieces(
   context: VolumesContext,
+  lock: DiskLock,
   partition: KernelPartition,
+  command: (range: ByteRange) => HostCommand,
   progress: (doneBytes: bigint) => void = () => undefined,
 ): Promise<void> {
   for (let at = 0n; at < partition.sizeBytes; at += PIECE_BYTES) {
     const lengthBytes = minOf(PIECE_BYTES, partition.sizeBytes - at);
-    await context.exec(zeroCommand(partition.path, { offsetBytes: at, lengthBytes }));
+    await lock.shared(() => context.exec(command({ offsetBytes: at, lengthBytes })));
     progress(at + lengthBytes);
   }
+}
+
+/** Zeros from end to end, and a look whether they read as zeros. The caller holds no lock of the disk. */
+export async function zeroPartition(
+  context: VolumesContext,
+  lock: DiskLock,
+  partition: KernelPartition,
+  progress?: (doneBytes: bigint) => void,
+): Promise<void> {
+  await inPieces(context, lock, partition, (range) => zeroCommand(partition.path, range), progress);
   await expectZeros(context, partition);
 }
 

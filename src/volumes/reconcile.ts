@@ -47,15 +47,29 @@ function sliceFact(
   return quarantined ? 'quarantined' : 'none';
 }
 
-/** The steps that records and slices ask for; quarantined slices are sanitized after all else. */
-export function planVolumes(findings: readonly VolumeFinding[], seen: readonly SeenSlice[]): readonly Step[] {
+/**
+ * The steps that records and slices ask for. A quarantined slice is sanitized, and freed, only when no record names it
+ * any more: until then it is the proof that the volume was deleted and not lost.
+ */
+export function planVolumes(
+  findings: readonly VolumeFinding[],
+  seen: readonly SeenSlice[],
+  records: readonly VolumeRecord[],
+): readonly Step[] {
   const volumes = findings.flatMap(({ handle, decided }) => stepsOf(handle, decided));
+  const forgotten = new Set(volumes.flatMap((step) => (step.kind === 'forgetRecord' ? [step.handle] : [])));
+  const kept = records.filter(({ handle }) => !forgotten.has(handle));
   const sanitize = seen
-    .filter(({ slice }) => slice.state === 'quarantine')
+    .filter(({ mark, slice }) => slice.state === 'quarantine' && !isNamed(kept, mark, slice))
     .map(
       ({ disk, slice }): Step => ({ kind: 'sanitize', because: 'quarantined', disk, number: slice.number }),
     );
   return [...volumes, ...sanitize];
+}
+
+/** Whether a record still tells of this very slice. */
+export function isNamed(records: readonly VolumeRecord[], mark: Uuid, { generation }: Slice): boolean {
+  return records.some((record) => record.mark === mark && record.generation === generation);
 }
 
 function stepsOf(handle: Uuid, { label: because, decision }: Decided<VolumeDecision>): readonly Step[] {

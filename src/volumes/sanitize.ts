@@ -1,14 +1,12 @@
-import { discardCommand } from '../host/blkdiscard.ts';
+import { type ByteRange, discardCommand } from '../host/blkdiscard.ts';
 import { shredCommand } from '../host/dd.ts';
-import { minOf } from '../model/bytes.ts';
-import type { KernelPartition } from '../model/disk.ts';
 import { assertNever, messageOf } from '../model/errors.ts';
 import type { Sanitize } from '../model/pool.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { Placed } from '../pools/device.ts';
 import { freeSlice, openSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
-import { zeroPartition } from './prepare.ts';
+import { inPieces, zeroPartition } from './prepare.ts';
 
 export type SanitizeProgress = {
   readonly doneBytes: bigint;
@@ -16,7 +14,6 @@ export type SanitizeProgress = {
   readonly error: string | undefined;
 };
 
-const PIECE_BYTES = 1024n ** 3n;
 /** A slice that could not be sanitized or freed is tried again; it is no capacity meanwhile. */
 const RETRY_MS = 30_000;
 
@@ -91,41 +88,35 @@ export class Sanitizer {
   private async sanitize(placed: Placed): Promise<void> {
     const method = sanitizeFor(this.context, placed);
     if (method.method === 'none') return;
-    const partition = await openSlice(this.context.exec, placed);
+    const { lock } = placed.device;
+    const partition = await lock.shared(() => openSlice(this.context.exec, placed));
     const passes = method.method === 'shred' ? method.passes : 0;
     const ofBytes = partition.sizeBytes * BigInt(passes + 1);
     const tell = (doneBytes: bigint): void => this.tell(placed.slice.id, doneBytes, ofBytes);
     tell(0n);
     switch (method.method) {
       case 'discard':
-        return this.inPieces(partition, tell, (at, length) =>
-          discardCommand(partition.path, { offsetBytes: at, lengthBytes: length }),
+        return inPieces(
+          this.context,
+          lock,
+          partition,
+          (range) => discardCommand(partition.path, range),
+          tell,
         );
       case 'zero':
-        return zeroPartition(this.context, partition, tell);
+        return zeroPartition(this.context, lock, partition, tell);
       case 'shred': {
+        const shred = ({ offsetBytes, lengthBytes }: ByteRange) =>
+          shredCommand(partition.path, offsetBytes, lengthBytes);
         for (let pass = 0; pass < passes; pass += 1) {
           const done = partition.sizeBytes * BigInt(pass);
-          const tellPass = (bytes: bigint): void => tell(done + bytes);
-          await this.inPieces(partition, tellPass, (at, length) => shredCommand(partition.path, at, length));
+          await inPieces(this.context, lock, partition, shred, (bytes) => tell(done + bytes));
         }
         const shredded = partition.sizeBytes * BigInt(passes);
-        return zeroPartition(this.context, partition, (bytes) => tell(shredded + bytes));
+        return zeroPartition(this.context, lock, partition, (bytes) => tell(shredded + bytes));
       }
       default:
         return assertNever(method, 'way to sanitize');
-    }
-  }
-
-  private async inPieces(
-    partition: KernelPartition,
-    tell: (doneBytes: bigint) => void,
-    command: (at: bigint, length: bigint) => Parameters<VolumesContext['exec']>[0],
-  ): Promise<void> {
-    for (let at = 0n; at < partition.sizeBytes; at += PIECE_BYTES) {
-      const length = minOf(PIECE_BYTES, partition.sizeBytes - at);
-      await this.context.exec(command(at, length));
-      tell(at + length);
     }
   }
 

@@ -12,7 +12,7 @@ import { findVolume, onlySlice } from './find.ts';
 import { lossOf, storageHealth, volumeHealth } from './health.ts';
 import { createVolumeLocks } from './lock.ts';
 import { publishVolume, unpublishVolume } from './publish.ts';
-import { planVolumes, reconcileVolumes, type SeenSlice, type VolumeFinding } from './reconcile.ts';
+import { isNamed, planVolumes, reconcileVolumes, type SeenSlice, type VolumeFinding } from './reconcile.ts';
 import { Sanitizer } from './sanitize.ts';
 import { expectAccess, stageVolume, unstageVolume } from './stage.ts';
 import { volumeStats } from './stats.ts';
@@ -106,7 +106,8 @@ export class VolumeService implements Volumes {
       const capacity = this.context.pools.capacity(poolFor(this.context, parameters).name);
       return capacity.maximumVolumeBytes < minimumOf(capabilities) ? nothing : capacity;
     } catch (error) {
-      if (error instanceof DriverError && error.kind === 'exhausted') return nothing;
+      // A class that no CreateVolume here could serve: an error would leave the last capacity standing for ever.
+      if (error instanceof DriverError) return nothing;
       throw error;
     }
   }
@@ -163,7 +164,7 @@ export class VolumeService implements Volumes {
       .map(({ device, slice }): SeenSlice => ({ mark: device.mark, disk: device.disk.path, slice }));
     const marks = new Set(this.context.pools.devices().map(({ mark }) => mark));
     const findings = reconcileVolumes(this.context.records.all(), seen, marks);
-    return { findings, steps: planVolumes(findings, seen) };
+    return { findings, steps: planVolumes(findings, seen, this.context.records.all()) };
   }
 
   /** Once for each loss, until it is over. */
@@ -198,7 +199,8 @@ export class VolumeService implements Volumes {
         ({ device, slice }) =>
           device.disk.path === disk && slice.number === number && slice.state === 'quarantine',
       );
-    if (placed !== undefined) this.sanitizer.start(placed);
+    if (placed === undefined) return;
+    if (!isNamed(this.context.records.all(), placed.device.mark, placed.slice)) this.sanitizer.start(placed);
   }
 
   /** Behind the volume's lock the plan is made once more: a call may have ended since, and then there is nothing to do. */

@@ -185,7 +185,7 @@ async function prepareBlock(
 ): Promise<void> {
   const startedAtMs = performance.now();
   await expectNobody(placed);
-  await placed.device.lock.shared(() => zeroPartition(context, partition));
+  await zeroPartition(context, placed.device.lock, partition);
   await setPrepared(context.exec, placed, 'block');
   const durationMs = performance.now() - startedAtMs;
   context.notify({ notice: 'prepared', handle: placed.slice.id, what: 'zeros', durationMs });
