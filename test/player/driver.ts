@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,6 +13,9 @@ export type DriverOptions = {
   readonly folder: string;
   readonly config: string;
   readonly node?: string;
+  readonly machine?: string;
+  /** `state` below the folder when not given; two drivers that share one take turns. */
+  readonly stateDir?: string;
   readonly logLevel?: 'debug' | 'info';
   readonly env?: Readonly<Record<string, string>>;
 };
@@ -106,9 +110,18 @@ async function layout(options: DriverOptions) {
 }
 
 /** The options that status, plan and why share with the driver. */
-export function commonOptions({ folder, node }: Pick<DriverOptions, 'folder' | 'node'>): readonly string[] {
+export function commonOptions(options: Omit<DriverOptions, 'config'>): readonly string[] {
+  const { folder, stateDir, node, machine } = options;
   return [
-    ...['--config', join(folder, 'config.yaml'), '--state-dir', join(folder, 'state')],
-    ...['--node-name', node ?? 'node-1', '--machine-id', 'machine-1'],
+    ...['--config', join(folder, 'config.yaml'), '--state-dir', stateDir ?? join(folder, 'state')],
+    ...['--node-name', node ?? `node-${idOf(folder)}`, '--machine-id', machine ?? `machine-${idOf(folder)}`],
   ];
+}
+
+/**
+ * Drivers of tests that run at the same time are different nodes: they see each other's disks, and must find another
+ * node's mark on them.
+ */
+function idOf(folder: string): string {
+  return createHash('sha256').update(folder).digest('hex').slice(0, 8);
 }
