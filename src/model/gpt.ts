@@ -40,7 +40,7 @@ export type Gpt = {
   readonly entries: readonly GptEntry[];
 };
 
-type GptCopy =
+export type GptCopy =
   | { readonly is: 'whole'; readonly table: Gpt; readonly raw: Uint8Array }
   | { readonly is: 'none' }
   | { readonly is: 'torn'; readonly why: string };

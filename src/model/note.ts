@@ -24,7 +24,7 @@ export type Note = {
   /** Identities of all disks of the array; a single disk: itself. */
   readonly members: readonly string[];
   readonly takenAt: string;
-  /** Fingerprint of what was erased to take the disk; the note is written first, so that a cut erasing goes on. */
+  /** Fingerprint of what is being erased to take the disk, until the table is written: a cut erasing goes on. */
   readonly erased: string | undefined;
 };
 

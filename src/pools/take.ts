@@ -98,7 +98,10 @@ async function writeNote(context: PoolsContext, disk: Disk, note: Note): Promise
   }
 }
 
-async function writeFirstTable(context: PoolsContext, disk: Disk, note: Note): Promise<OwnerMark> {
+/** A note that still permits an erasing is written anew first: a mark that is whole must not permit another one. */
+async function writeFirstTable(context: PoolsContext, disk: Disk, kept: Note): Promise<OwnerMark> {
+  const note: Note = { ...kept, erased: undefined };
+  if (kept.erased !== undefined) await writeNote(context, disk, note);
   const table = firstTable(note);
   await writeTable(context.exec, disk, table);
   const mark = await readOwnMark(context, disk);
