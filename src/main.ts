@@ -3,9 +3,9 @@ import { helpText } from './cli/help.ts';
 import { createLog } from './cli/log.ts';
 import { parseInvocation } from './cli/options.ts';
 import { report } from './cli/report.ts';
-import { serveNode } from './cli/serve.ts';
 import { VERSION } from './cli/version.ts';
 import { DriverError, messageOf } from './model/errors.ts';
+import { serveNode } from './node.ts';
 
 async function main(): Promise<void> {
   const invocation = parseInvocation(process.argv.slice(2), process.env);

@@ -1,7 +1,7 @@
 import { describeStep } from '../model/step.ts';
 import { planDisks } from '../pools/plan.ts';
 import { planVolumes, reconcileVolumes } from '../volumes/reconcile.ts';
-import type { Report, Situation } from './report.ts';
+import type { Report, Situation } from './situation.ts';
 import { marksHere, section, seenSlices, verdictInWords } from './view.ts';
 
 /** `plan`: the very steps that the driver would run now, and the disks that it would leave alone. */

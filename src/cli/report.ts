@@ -2,25 +2,14 @@ import { NO_CRASHPOINTS } from '../host/crashpoint.ts';
 import { createExec } from '../host/exec.ts';
 import { machineId } from '../host/machine.ts';
 import { type Configuration, DRIVER_NAME, type Self } from '../model/pool.ts';
-import type { VolumeRecord } from '../model/record.ts';
 import type { PoolsContext } from '../pools/context.ts';
-import { type Look, look } from '../pools/look.ts';
+import { look } from '../pools/look.ts';
 import { readRecords } from '../volumes/records.ts';
 import type { Command, Options } from './options.ts';
 import { planReport } from './plan.ts';
+import type { Report, Situation } from './situation.ts';
 import { statusReport } from './status.ts';
 import { whyReport } from './why.ts';
-
-/** What the reading commands start from: disks and records as they are now. Nothing is written, no driver is asked. */
-export type Situation = {
-  readonly context: PoolsContext;
-  readonly look: Look;
-  readonly records: readonly VolumeRecord[];
-  readonly broken: readonly string[];
-};
-
-/** An answer in both forms: lines for people, one value for machines. */
-export type Report = { readonly lines: readonly string[]; readonly value: unknown };
 
 export async function report(
   command: Exclude<Command, 'node'>,

@@ -2,7 +2,7 @@ import { formatBytes, maxOf } from '../model/bytes.ts';
 import type { VolumeDecision } from '../model/reconcile.ts';
 import { mountsOfPartition } from '../volumes/mounts.ts';
 import { reconcileVolumes } from '../volumes/reconcile.ts';
-import type { Report, Situation } from './report.ts';
+import type { Report, Situation } from './situation.ts';
 import { capacityOf, marksHere, ownedDisks, section, seenSlices, verdictInWords } from './view.ts';
 
 /** `status`: pools, disks, volumes, capacity, and what waits to be sanitized. */

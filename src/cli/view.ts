@@ -6,7 +6,7 @@ import type { Uuid } from '../model/uuid.ts';
 import type { Looked } from '../pools/look.ts';
 import { differenceOf } from '../pools/plan.ts';
 import type { SeenSlice } from '../volumes/reconcile.ts';
-import type { Situation } from './report.ts';
+import type { Situation } from './situation.ts';
 
 /** Parts of a situation that several commands show. */
 

@@ -7,7 +7,7 @@ import { parseUuid, type Uuid } from '../model/uuid.ts';
 import type { Looked } from '../pools/look.ts';
 import { explainLoss } from '../volumes/loss.ts';
 import { reconcileVolumes } from '../volumes/reconcile.ts';
-import type { Report, Situation } from './report.ts';
+import type { Report, Situation } from './situation.ts';
 import { marksHere, seenSlices, verdictInWords } from './view.ts';
 
 /** `why DISK-OR-VOLUME`: all that is known of one, and what a person can do. */
