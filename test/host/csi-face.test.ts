@@ -405,6 +405,13 @@ describe('deadlines', () => {
     });
   });
 
+  it('that pass behind an answer change nothing', () =>
+    withFace({}, async (face) => {
+      await face.ask(Identity.Probe, {}, { deadline: Date.now() + 1_200 });
+      await sleep(1_300);
+      expect(face.calls()).toHaveLength(1);
+    }));
+
   it('that are missed, and calls that are cancelled, stop no work and no driver', async () => {
     const slow = async (): Promise<never> => {
       await sleep(500);

@@ -24,6 +24,7 @@ describe('pages of ListVolumes', () => {
   it('go on behind the last volume, also when it is gone and others have come', () => {
     const first = shown(handles('2468'), '', 2);
     expect(first.digits).toBe('24');
+    expect(shown(handles('2468'), first.nextToken, 2)).toEqual({ digits: '68', nextToken: '' });
     expect(shown(handles('12568'), first.nextToken, 2).digits).toBe('56');
   });
 
