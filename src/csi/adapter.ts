@@ -9,7 +9,7 @@ import { redact } from './redact.ts';
  * One RPC: its request is decoded purely, then run. Neither sees a secret; either may throw. A `run` that fills
  * fields says its response type, as TypeScript finds a misspelt field only then.
  */
-export type Method<Request, Wanted, Response> = {
+type Method<Request, Wanted, Response> = {
   readonly name: string;
   /** What is asked for every few seconds is told at `debug`; refusals are always told. */
   readonly level: 'info' | 'debug';

@@ -5,8 +5,10 @@ import {
   type Access,
   type AccessMode,
   type Capability,
+  DEFAULT_FS_TYPE,
   FS_TYPES,
   type FsType,
+  type NodeCapability,
 } from '../model/volume.ts';
 import { bytesOf, checkText, MAP_BYTES_MAX, quote, refuse } from './decode-field.ts';
 import type { VolumeCapability__Output } from './gen/csi/v1/VolumeCapability.ts';
@@ -45,10 +47,12 @@ export function demandCapabilities(
 }
 
 /** The one capability of a node call. @throws DriverError `invalid-argument` when malformed, `unsupported` when not ours */
-export function demandCapability(field: string, raw: VolumeCapability__Output): Capability {
+export function demandCapability(field: string, raw: VolumeCapability__Output): NodeCapability {
   const decoded = decode(field, raw);
   if (decoded.is === 'unsupported') throw new DriverError('unsupported', decoded.why);
-  return decoded.value;
+  const { access, mode } = decoded.value;
+  const unnamed = access.type === 'mount' && raw.mount?.fs_type === '';
+  return { mode, access: unnamed ? { ...access, fsType: undefined } : access };
 }
 
 /** The filesystem that a list asks for; undefined for raw block and for an empty list. */
@@ -103,7 +107,7 @@ function checkFlagsSize(field: string, flags: readonly string[]): void {
 }
 
 function decodeFsType(field: string, text: string): Decoded<FsType> {
-  if (text === '') return supported('xfs');
+  if (text === '') return supported(DEFAULT_FS_TYPE);
   const ours = FS_TYPES.find((known) => known === checkText(field, text));
   return ours === undefined
     ? unsupported(`${field}: found ${quote(text)}, want one of ${FS_TYPES.join(', ')}`)

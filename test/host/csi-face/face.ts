@@ -8,7 +8,7 @@ import { volumesInMemory } from './volumes.ts';
 
 export const TOPOLOGY = { 'kubernetes.io/hostname': 'node-a' };
 
-export type LogLine = Readonly<Record<string, unknown>>;
+type LogLine = Readonly<Record<string, unknown>>;
 
 const csi = loadCsi();
 export const Identity = csi.Identity.service;
