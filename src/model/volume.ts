@@ -18,6 +18,16 @@ export type Access =
 
 export type Capability = { readonly access: Access; readonly mode: AccessMode };
 
+/** In a node call the filesystem may be unnamed (a hand-made PV): then the volume's own is meant. */
+export type NodeAccess =
+  | { readonly type: 'mount'; readonly fsType: FsType | undefined; readonly mountFlags: readonly string[] }
+  | { readonly type: 'block' };
+
+export type NodeCapability = { readonly access: NodeAccess; readonly mode: AccessMode };
+
+/** The filesystem of a new volume when nobody names one. */
+export const DEFAULT_FS_TYPE: FsType = 'xfs';
+
 /** What a StorageClass asks for, decoded. */
 export type VolumeParameters = {
   readonly pool: string | undefined;
@@ -54,7 +64,7 @@ export type VolumeInfo = {
 export type StageRequest = {
   readonly handle: string;
   readonly stagingPath: string;
-  readonly capability: Capability;
+  readonly capability: NodeCapability;
   readonly context: VolumeContext;
 };
 
@@ -62,7 +72,7 @@ export type PublishRequest = {
   readonly handle: string;
   readonly stagingPath: string;
   readonly targetPath: string;
-  readonly capability: Capability;
+  readonly capability: NodeCapability;
   readonly readOnly: boolean;
   readonly context: VolumeContext;
 };

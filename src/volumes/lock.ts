@@ -6,7 +6,8 @@ export type VolumeLocks = { run<T>(handle: string, what: string, act: () => Prom
 export function createVolumeLocks(): VolumeLocks {
   const held = new Map<string, string>();
   return {
-    async run(handle, what, act) {
+    async run(handleText, what, act) {
+      const handle = handleText.toLowerCase();
       const other = held.get(handle);
       if (other !== undefined) {
         throw new DriverError(

@@ -1,11 +1,21 @@
 import { join } from 'node:path';
+import { readFilesystem } from '../host/blkid.ts';
 import { preenCommand } from '../host/fsck.ts';
 import { bindCommand, mountCommand } from '../host/mount.ts';
 import { makeTargetDirectory, makeTargetFile, noSymlinks, removeTarget } from '../host/paths.ts';
 import { type Mount, readMounts } from '../host/proc.ts';
+import { ABSENT } from '../model/answer.ts';
 import type { KernelPartition } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
-import type { Access, StageRequest } from '../model/volume.ts';
+import { parseUuid } from '../model/uuid.ts';
+import {
+  type Access,
+  DEFAULT_FS_TYPE,
+  FS_TYPES,
+  type FsType,
+  type NodeAccess,
+  type StageRequest,
+} from '../model/volume.ts';
 import type { Placed } from '../pools/device.ts';
 import { openSlice, setPrepared, usersOfSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
@@ -34,14 +44,16 @@ export async function unstageVolume(
   handle: string,
   stagingPath: string,
 ): Promise<void> {
-  const node = stagedNode(stagingPath, handle);
-  await unmountAll(context, node);
+  // A handle that is none has no node, and might be a way out of the staging path.
+  const id = parseUuid(handle);
+  const node = id === undefined ? undefined : stagedNode(stagingPath, id);
+  if (node !== undefined) await unmountAll(context, node);
   await unmountAll(context, stagingPath);
-  await removeTarget(node, context.crashpoints);
+  if (node !== undefined) await removeTarget(node, context.crashpoints);
 }
 
 /** @throws DriverError `unsupported`: what was prepared as one kind is never served as the other */
-export function expectAccess({ slice }: Placed, access: Access): void {
+export function expectAccess({ slice }: Placed, access: NodeAccess): void {
   if (slice.state !== 'prepared' || slice.block === (access.type === 'block')) return;
   const [was, asked] = slice.block ? ['a raw block volume', 'a mount'] : ['a filesystem', 'a block device'];
   throw new DriverError(
@@ -51,14 +63,17 @@ export function expectAccess({ slice }: Placed, access: Access): void {
 }
 
 type MountAccess = Extract<Access, { readonly type: 'mount' }>;
+type MountAsked = Extract<NodeAccess, { readonly type: 'mount' }>;
 
 async function stageMount(
   context: VolumesContext,
   placed: Placed,
-  access: MountAccess,
+  asked: MountAsked,
   path: string,
 ): Promise<void> {
   const partition = await placed.device.lock.shared(() => openSlice(context.exec, placed));
+  const fsType = asked.fsType ?? (await ownFsType(context, placed, partition));
+  const access: MountAccess = { ...asked, fsType };
   const there = mountAt(path, await readMounts());
   if (there !== undefined && placed.slice.state === 'prepared')
     return expectSameStaging(placed, partition, there, access);
@@ -67,6 +82,19 @@ async function stageMount(
     return;
   }
   await prepareMount(context, placed, partition, access, path);
+}
+
+/** Unnamed, the filesystem is what the slice bears, else what the volume was made for, else the default. */
+async function ownFsType(
+  context: VolumesContext,
+  placed: Placed,
+  partition: KernelPartition,
+): Promise<FsType> {
+  const found =
+    placed.slice.state === 'prepared' ? await readFilesystem(context.exec, partition.path) : ABSENT;
+  const borne = FS_TYPES.find((known) => found.is === 'present' && known === found.value.type);
+  const [made] = context.records.get(placed.slice.id)?.capabilities ?? [];
+  return borne ?? (made?.access.type === 'mount' ? made.access.fsType : DEFAULT_FS_TYPE);
 }
 
 function expectSameStaging(
