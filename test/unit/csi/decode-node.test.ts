@@ -11,12 +11,22 @@ import { refusal } from './refusal.ts';
 import { HANDLE, MARK, mount, publish, range, stage, validate } from './requests.ts';
 
 const CONTEXT = { pool: 'fast', mark: MARK, machine: 'i-0123' };
-const XFS = { access: { type: 'mount', fsType: 'xfs', mountFlags: [] }, mode: 'SINGLE_NODE_WRITER' };
+const UNNAMED = { access: { type: 'mount', fsType: undefined, mountFlags: [] }, mode: 'SINGLE_NODE_WRITER' };
 
 describe('decoding of node requests', () => {
   it('decodeStage() turns a request into our types', () => {
     const stagingPath = '/var/lib/kubelet/staging';
-    expect(decodeStage(stage())).toEqual({ handle: HANDLE, stagingPath, capability: XFS, context: CONTEXT });
+    expect(decodeStage(stage())).toEqual({
+      handle: HANDLE,
+      stagingPath,
+      capability: UNNAMED,
+      context: CONTEXT,
+    });
+  });
+
+  it('decodeStage() keeps a filesystem that is named', () => {
+    const { capability } = decodeStage(stage({ volume_capability: mount({ fs_type: 'ext4' }) }));
+    expect(capability.access).toMatchObject({ fsType: 'ext4' });
   });
 
   it('decodePublish() turns a request into our types', () => {
