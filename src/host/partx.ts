@@ -4,6 +4,8 @@ import type { Exec, HostCommand } from './exec.ts';
 /** The kernel's partitions, one at a time: the neighbours may be mounted. The table on the disk is not touched. */
 
 const TIMEOUT_MS = 60_000;
+/** The kernel's partition calls count these whatever the disk's sectors are. */
+const UNIT_BYTES = 512n;
 
 /**
  * Exit code 1 also when the kernel has the partition already, at whatever place, and 0 also when the table has none of
@@ -13,9 +15,13 @@ export function addPartitionCommand(path: string, number: number): HostCommand {
   return { ...command('partx', ['--add', '--nr', `${number}`, path], path), okCodes: [0, 1] };
 }
 
-/** The kernel's size of partition `number` becomes the table's; also while it is mounted. Compare /sys afterwards. */
-export function resizePartitionCommand(path: string, number: number): HostCommand {
-  return command('partx', ['--update', '--nr', `${number}`, path], path);
+/**
+ * The kernel's size of partition `number`; also while it is mounted. resizepart, not `partx --update`: that one removes
+ * and adds a partition that nobody has open, which gets another device number, and the nodes that were bound for pods
+ * show nothing, or later somebody else's partition.
+ */
+export function resizePartitionCommand(path: string, number: number, sizeBytes: bigint): HostCommand {
+  return command('resizepart', [path, `${number}`, `${sizeBytes / UNIT_BYTES}`], path);
 }
 
 /** delpart, not `partx -d`: that one is silent about a partition that is not there, and about why it failed. */

@@ -16,7 +16,7 @@ export async function addPartition(exec: Exec, disk: Disk, entry: GptEntry): Pro
 }
 
 export async function resizePartition(exec: Exec, disk: Disk, entry: GptEntry): Promise<KernelPartition> {
-  await exec(resizePartitionCommand(disk.path, entry.number));
+  await exec(resizePartitionCommand(disk.path, entry.number, entry.sizeBytes));
   return expectPartition(disk, entry);
 }
 

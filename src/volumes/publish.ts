@@ -14,7 +14,9 @@ import { isBindOfNode, isNodeOf, mountAt, mountsOfPartition, unmountAll } from '
 import { bindNode, expectAccess, stagedNode } from './stage.ts';
 
 /** NodePublishVolume: the staged volume at one more path. */
-export async function publishVolume(context: VolumesContext, request: PublishRequest): Promise<void> {
+export async function publishVolume(context: VolumesContext, asked: PublishRequest): Promise<void> {
+  const readOnly = asked.readOnly || asked.capability.mode === 'SINGLE_NODE_READER_ONLY';
+  const request: PublishRequest = { ...asked, readOnly };
   const placed = findVolume(context, request.handle, request.context);
   await noSymlinks('staging_target_path', request.stagingPath);
   await noSymlinks('target_path', request.targetPath);

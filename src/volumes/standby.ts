@@ -1,5 +1,5 @@
 import { DriverError } from '../model/errors.ts';
-import type { Readiness, Volumes } from './api.ts';
+import type { Volumes } from './api.ts';
 
 /** What is served until the disks are ours to work on: Probe says not ready, every other call comes again later. */
 export type Standby = {
@@ -11,21 +11,20 @@ export type Standby = {
 
 export function createStandby(): Standby {
   let current: Volumes | undefined;
-  let readiness: Readiness = { is: 'starting', why: 'starting' };
+  let why = 'starting';
   const served = async (): Promise<Volumes> => {
-    if (current !== undefined && current.ready().is === 'ready') return current;
-    const now = current?.ready() ?? readiness;
-    throw new DriverError('not-ready', `Not ready: ${now.is === 'ready' ? '' : now.why}`);
+    if (current !== undefined) return current;
+    throw new DriverError('not-ready', `Not ready: ${why}`);
   };
   return {
-    waitFor(why) {
-      readiness = { is: 'starting', why };
+    waitFor(what) {
+      why = what;
     },
     serve(volumes) {
       current = volumes;
     },
     volumes: {
-      ready: () => current?.ready() ?? readiness,
+      ready: () => current?.ready() ?? { is: 'starting', why },
       create: async (request) => (await served()).create(request),
       delete: async (handle) => (await served()).delete(handle),
       validate: async (...request) => (await served()).validate(...request),
