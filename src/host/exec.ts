@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import { DriverError, messageOf } from '../model/errors.ts';
 import type { Crashpoints } from './crashpoint.ts';
@@ -49,8 +50,9 @@ export type ExecListener = (event: ExecEvent) => void;
 const OUTPUT_BYTES_MAX = 1024 ** 2;
 const TERM_TO_KILL_MS = 1000;
 const KILL_TO_GIVING_UP_MS = 2000;
-/** How long a dead command's descendants may hold its output open before they are killed. */
-const OUTPUT_GRACE_MS = 250;
+/** A dead command's descendants that hold its output open are killed when so many looks in a row saw nothing come. */
+const QUIET_LOOKS = 5;
+const LOOK_MS = 50;
 
 type Output = { readonly ending: Ending; readonly stdout: Uint8Array; readonly stderr: string };
 
@@ -109,9 +111,25 @@ function start(command: HostCommand, lockFd: number | undefined) {
     cleanup: false,
     reject: false,
   });
-  // A descendant that holds the output open must not lengthen the wait.
-  child.nodeChildProcess.once('exit', () => setTimeout(() => closeOutput(child), OUTPUT_GRACE_MS).unref());
+  child.nodeChildProcess.once('exit', () => closeWhenQuiet(child, { looks: 0, bytes: -1 }));
   return child;
+}
+
+/**
+ * A descendant that holds the output open must not lengthen the wait. Time alone does not tell that all was read:
+ * where many commands end at once this process learns of an end long before it comes to what was written.
+ */
+function closeWhenQuiet(child: Child, quiet: { readonly looks: number; readonly bytes: number }): void {
+  if (child.stdout.closed && child.stderr.closed) return;
+  const bytes = bytesRead(child.stdout) + bytesRead(child.stderr);
+  const looks = bytes === quiet.bytes ? quiet.looks + 1 : 0;
+  if (looks > QUIET_LOOKS) closeOutput(child);
+  else setTimeout(() => closeWhenQuiet(child, { looks, bytes }), LOOK_MS).unref();
+}
+
+/** Node spawns with sockets, which count; its types know them as plain streams. */
+function bytesRead(stream: Readable): number {
+  return (stream as Readable & { readonly bytesRead?: number }).bytesRead ?? 0;
 }
 
 function closeOutput(child: Child): void {

@@ -30,6 +30,12 @@ async function elapsedMs(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - startedAtMs;
 }
 
+/** Keeps the event loop busy, as a machine under load does. */
+function spinMs(durationMs: number): void {
+  const startedAtMs = performance.now();
+  while (performance.now() - startedAtMs < durationMs);
+}
+
 const isAlive = (pid: number) => {
   try {
     process.kill(pid, 0);
@@ -114,6 +120,19 @@ describe('createExec()', () => {
     );
     expect(tookMs).toBeLessThan(2500);
   });
+
+  it('gives all that a command wrote before it ended, however slowly this process comes to read it', async () => {
+    const lengths = Array.from({ length: 12 }, async () => {
+      const { stdout } = await exec({
+        command: 'head',
+        args: ['-c', '900000', '/dev/zero'],
+        timeoutMs: 60_000,
+      });
+      spinMs(300);
+      return stdout.length;
+    });
+    expect(new Set(await Promise.all(lengths))).toEqual(new Set([900_000]));
+  }, 60_000);
 
   it('does not wait for a grandchild that holds stdout, not even one in another session', async () => {
     const tookMs = await elapsedMs(async () => {
