@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import { discardCommand, zeroCommand } from '../../src/host/blkdiscard.ts';
 import * as blkid from '../../src/host/blkid.ts';
@@ -106,8 +106,18 @@ describe('single partitions', () => {
     expect(await kernelRange(`${path}p2`)).toEqual([4n * MIB, 8n * MIB]);
     await using _user = await open(`${path}p2`, 'r');
     await exec(writeTableCommand(path, table(512, [slice(2, 4n, 16n)])));
-    await exec(resizePartitionCommand(path, 2));
+    await exec(resizePartitionCommand(path, 2, 16n * MIB));
     expect(await kernelRange(`${path}p2`)).toEqual([4n * MIB, 16n * MIB]);
+  });
+
+  it('keep the device number that pods were given when they grow while nobody has them open', async () => {
+    await using lab = await Lab.create();
+    const path = await partitioned(lab, [slice(2, 4n, 8n)]);
+    const { rdev } = await stat(`${path}p2`);
+    await exec(writeTableCommand(path, table(512, [slice(2, 4n, 16n)])));
+    await exec(resizePartitionCommand(path, 2, 16n * MIB));
+    expect(await kernelRange(`${path}p2`)).toEqual([4n * MIB, 16n * MIB]);
+    expect((await stat(`${path}p2`)).rdev).toBe(rdev);
   });
 
   it('stay where they were when added again at another place', async () => {
