@@ -2,7 +2,7 @@ import { probeDisk } from '../host/probe.ts';
 import { listDisks, readWriteCount } from '../host/sysfs.ts';
 import { readUseFacts, type UseFacts, usageOf } from '../host/usage.ts';
 import type { Content, Disk, Usage } from '../model/disk.ts';
-import { type DiskFacts, judge, mayBeRead, poolsFor, type Verdict } from '../model/judge.ts';
+import { type DiskFacts, judge, mayBeRead, poolsFor, type Refusal, type Verdict } from '../model/judge.ts';
 import { readMark } from '../model/mark.ts';
 import type { Pool } from '../model/pool.ts';
 import type { PoolsContext } from './context.ts';
@@ -57,25 +57,33 @@ async function lookAt(
 ): Promise<Looked> {
   const usage = usageOf(disk, uses);
   const writeCount = await readWriteCount(disk.name);
-  if (earlier !== undefined && holdsStill(earlier, usage, writeCount)) return { ...earlier, disk, usage };
+  const { pools } = context.configuration;
+  if (earlier !== undefined && holdsStill(earlier, { usage, writeCount }, pools))
+    return { ...earlier, disk, usage };
   const content = mayBeRead(disk, usage)
     ? await readContent(context, disk, usage)
     : ({ is: 'unread' } as const);
   const facts: DiskFacts = { disk, usage, content, twins: twinsOf(disk, disks) };
-  return { disk, usage, writeCount, verdict: judge(facts, context.configuration.pools, context.self) };
+  return { disk, usage, writeCount, verdict: judge(facts, pools, context.self) };
 }
 
-/** An owned disk is written by us alone; any other is as it was while the kernel counted no write. */
-function holdsStill(earlier: Looked, usage: Usage, writeCount: string | undefined): boolean {
-  if (earlier.verdict.is === 'owned') return true;
-  if (earlier.verdict.is !== 'refused') return false;
-  const passing = earlier.verdict.first.reason === 'busy' || earlier.verdict.first.reason === 'probe failed';
-  return (
-    !passing &&
-    writeCount !== undefined &&
-    earlier.writeCount === writeCount &&
-    JSON.stringify(earlier.usage) === JSON.stringify(usage)
-  );
+/** Reasons that end without a trace in the kernel's counters. */
+const PASSING: ReadonlySet<Refusal> = new Set<Refusal>(['duplicate identity', 'busy', 'probe failed']);
+
+/**
+ * An owned disk is written by us alone. One that no pool wants, or that is in use as before, stays refused whatever is
+ * written to it, so it is not read again and again. Any other is as it was while the kernel counted no write.
+ */
+function holdsStill(
+  { disk, usage, verdict, writeCount }: Looked,
+  now: Pick<Looked, 'usage' | 'writeCount'>,
+  pools: readonly Pool[],
+): boolean {
+  if (verdict.is === 'owned') return true;
+  if (verdict.is !== 'refused' || PASSING.has(verdict.first.reason)) return false;
+  if (JSON.stringify(usage) !== JSON.stringify(now.usage)) return false;
+  if (poolsFor(disk, pools).length === 0 || isUsed(usage)) return true;
+  return writeCount !== undefined && writeCount === now.writeCount;
 }
 
 export function twinsOf(disk: Disk, disks: readonly Disk[]): readonly string[] {
