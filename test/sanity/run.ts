@@ -19,8 +19,9 @@ const PINO_WARN = 40;
 
 type Run = { readonly specs: readonly Spec[]; readonly checks: readonly Check[]; readonly logFile: string };
 
+/** `on`, not `once`: execa listens too, and ends this process when it finds itself the only listener left. */
 const interrupted = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
 
 /** @returns the counts of one run over a disk and a driver of its own, told on standard output */
 async function runWith(access: Access, sanity: string): Promise<Counts> {
