@@ -26,7 +26,8 @@ export async function deleteVolume(context: VolumesContext, handle: Uuid): Promi
 }
 
 /**
- * No slice here: unknown is fine, another node's is not ours to say, and a disk that is away is told on its return.
+ * No slice here: unknown is fine, another node's is not ours to say, and a disk that is away is told on its return,
+ * also one that another disk has replaced: it was not seen to be gone.
  */
 async function forget(context: VolumesContext, handle: Uuid): Promise<undefined> {
   const record = context.records.get(handle);
@@ -37,9 +38,8 @@ async function forget(context: VolumesContext, handle: Uuid): Promise<undefined>
       `Volume ${handle} was not made on node ${context.self.node}; delete it on its own node`,
     );
   }
-  const here = context.pools.device(record.mark) !== undefined;
-  const gone = here || explainLoss(handle, record.mark, record, context.pools.looked()).kind === 'data-loss';
-  if (gone) await context.records.remove(handle);
+  const { reason } = explainLoss(handle, record.mark, record, context.pools.looked());
+  if (reason === 'SliceLost' || reason === 'DiskWiped') await context.records.remove(handle);
   else await context.records.write({ ...record, state: 'deleted' });
   return undefined;
 }

@@ -1,6 +1,6 @@
-import { filesystemCommand, parseFilesystem } from '../host/blkid.ts';
+import { readFilesystem } from '../host/blkid.ts';
 import { readPartition } from '../host/sysfs.ts';
-import { DriverError, messageOf } from '../model/errors.ts';
+import { DriverError } from '../model/errors.ts';
 import type { Refusal } from '../model/judge.ts';
 import { parseUuid } from '../model/uuid.ts';
 import type { Health } from '../model/volume.ts';
@@ -42,12 +42,7 @@ async function healthOfPlaced(context: VolumesContext, placed: Placed): Promise<
   const { disk } = placed.device;
   const shown = await readPartition(disk.name, placed.slice.number);
   if (shown.is !== 'present') return [];
-  const found = await context
-    .exec(filesystemCommand(shown.value.path))
-    .then(parseFilesystem, (error: unknown) => ({
-      is: 'unknown' as const,
-      why: messageOf(error),
-    }));
+  const found = await readFilesystem(context.exec, shown.value.path);
   if (found.is === 'unknown') {
     return [{ status: 'INACCESSIBLE', reason: 'DeviceNotAnswering', message: `${disk.path}: ${found.why}` }];
   }

@@ -49,8 +49,10 @@ function ofSameDisk(handle: Uuid, { disk, verdict }: Looked): DriverError {
     const message = `Volume ${handle}: ${disk.path} (${disk.identity}) came back blank and was taken anew on ${verdict.mark.note.takenAt}; the volume's data are gone`;
     return new DriverError('data-loss', message, { reason: 'DiskWiped' });
   }
-  if (verdict.is === 'refused' && PASSING.has(verdict.first.reason)) {
-    const message = `Volume ${handle}: its disk ${disk.path} is refused: ${verdict.first.reason}: ${verdict.first.detail}`;
+  const passing =
+    verdict.is === 'refused' && [verdict.first, ...verdict.others].find(({ reason }) => PASSING.has(reason));
+  if (passing) {
+    const message = `Volume ${handle}: its disk ${disk.path} is refused: ${passing.reason}: ${passing.detail}`;
     return new DriverError('inaccessible', message, { reason: 'DiskRefused' });
   }
   const found = verdict.is === 'refused' ? `${verdict.first.reason}: ${verdict.first.detail}` : verdict.is;

@@ -87,17 +87,17 @@ export class VolumeService implements Volumes {
 
   async list(): Promise<readonly VolumeInfo[]> {
     const slices = this.context.pools.placed().filter(({ slice }) => slice.state !== 'quarantine');
-    const here = slices.map(infoOf);
-    const known = new Set(here.map(({ handle }) => handle));
+    // By handle: of two slices that bear one, both are refused and one is shown.
+    const here = new Map(slices.map((placed) => [placed.slice.id, infoOf(placed)]));
     const away = this.context.records
       .all()
-      .filter(({ handle, state }) => state === 'committed' && !known.has(handle))
+      .filter(({ handle, state }) => state === 'committed' && !here.has(handle))
       .map(({ handle, sizeBytes, pool, mark }) => ({
         handle,
         sizeBytes,
         context: { pool, mark, machine: this.context.self.machine },
       }));
-    return [...here, ...away].sort((a, b) => (a.handle < b.handle ? -1 : 1));
+    return [...here.values(), ...away].sort((a, b) => (a.handle < b.handle ? -1 : 1));
   }
 
   async capacity(parameters: VolumeParameters, capabilities: readonly Capability[]): Promise<Capacity> {
