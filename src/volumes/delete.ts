@@ -1,4 +1,3 @@
-import { unmountCommand } from '../host/mount.ts';
 import { readMounts } from '../host/proc.ts';
 import { DriverError } from '../model/errors.ts';
 import { isHandleOf, type Uuid } from '../model/uuid.ts';
@@ -7,7 +6,7 @@ import { quarantineSlice, usersOfSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { onlySlice } from './find.ts';
 import { explainLoss } from './loss.ts';
-import { mountsOfSlice } from './mounts.ts';
+import { mountsOfSlice, unmountAll } from './mounts.ts';
 
 /**
  * DeleteVolume behind its lock. The commit point is one table write; the record goes after it, so that a kill in
@@ -54,7 +53,7 @@ async function undoStaleStaging(context: VolumesContext, placed: Placed): Promis
   );
   const targets = staging.map(({ target }) => target);
   if (targets.length === 0 || (await usersOfSlice(placed, targets)).length > 0) return;
-  for (const target of targets) await context.exec(unmountCommand(target));
+  for (const target of targets) await unmountAll(context, target);
 }
 
 /** The kubelet's staging folders, and our own file for the device node of a block volume. */

@@ -24,7 +24,10 @@ export async function publishVolume(context: VolumesContext, asked: PublishReque
   const partition = await placed.device.lock.shared(() => openSlice(context.exec, placed));
   const mounts = await readMounts();
   await expectStaged(placed, partition, request, mounts);
-  if (await isPublished(partition, request, mounts)) return;
+  if (await isPublished(partition, request, mounts)) {
+    if (readOnly) await undoReadOnlyStep(context, request.targetPath);
+    return;
+  }
   expectSoleTarget(placed, partition, request, mounts);
   if (request.capability.access.type === 'block') return bindNode(context, partition, request.targetPath);
   await makeTargetDirectory(request.targetPath, context.crashpoints);
@@ -34,8 +37,7 @@ export async function publishVolume(context: VolumesContext, asked: PublishReque
 
 /** Undoes what mountinfo shows at the target and removes the target itself, nothing above or below it. */
 export async function unpublishVolume(context: VolumesContext, targetPath: string): Promise<void> {
-  await unmountAll(context, readOnlyStepOf(targetPath));
-  await removeTarget(readOnlyStepOf(targetPath), context.crashpoints);
+  await undoReadOnlyStep(context, targetPath);
   await unmountAll(context, targetPath);
   await removeTarget(targetPath, context.crashpoints);
 }
@@ -135,6 +137,13 @@ async function bindReadOnly(
   if (there?.options.includes('ro') === true) return;
   await unmountAll(context, targetPath);
   throw new DriverError('host-failed', `${targetPath} is not read-only after binding it so`);
+}
+
+/** What a kill left beside the target. */
+async function undoReadOnlyStep(context: VolumesContext, targetPath: string): Promise<void> {
+  const step = readOnlyStepOf(targetPath);
+  await unmountAll(context, step);
+  await removeTarget(step, context.crashpoints);
 }
 
 function readOnlyStepOf(targetPath: string): string {
