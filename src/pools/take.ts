@@ -9,7 +9,7 @@ import type { Disk } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import { judge, type Verdict } from '../model/judge.ts';
 import { firstTable, type OwnerMark, readMark } from '../model/mark.ts';
-import { encodeNote, NOTE_BYTES_MAX, NOTE_OFFSET, type Note } from '../model/note.ts';
+import { encodeNote, NOTE_OFFSET, type Note } from '../model/note.ts';
 import type { Pool, Self } from '../model/pool.ts';
 import { uuid } from '../model/uuid.ts';
 import type { PoolsContext } from './context.ts';
@@ -42,7 +42,7 @@ export async function eraseAndTakeDisk(context: PoolsContext, disk: Disk, pool: 
   if (verdict.is !== 'erasable' || verdict.pool.name !== pool.name) throw changed(disk, verdict);
   const note = verdict.resume ?? newNote(disk, pool, context.self, verdict.fingerprint);
   if (verdict.resume === undefined) await writeNote(context, disk, note);
-  await zeroRange(context, disk, NOTE_OFFSET + BigInt(NOTE_BYTES_MAX), disk.sizeBytes);
+  await zeroRange(context, disk, NOTE_OFFSET + BigInt(encodeNote(note).length), disk.sizeBytes);
   await zeroRange(context, disk, 0n, NOTE_OFFSET);
   return writeFirstTable(context, disk, note);
 }
