@@ -3,11 +3,15 @@ import * as v from 'valibot';
 import { parseDocument } from 'yaml';
 import { parseSize } from '../model/bytes.ts';
 import { DriverError, messageOf } from '../model/errors.ts';
-import { type Configuration, DEFAULT_CONFIGURATION, type Pool } from '../model/pool.ts';
+import {
+  type Configuration,
+  DEFAULT_CONFIGURATION,
+  DEFAULT_MIN_SIZE_BYTES,
+  type Pool,
+} from '../model/pool.ts';
 
 /** /etc/instance-store-csi/config.yaml: decoded strictly, as a misspelt key must not become a taken disk. */
 
-const DEFAULT_MIN_SIZE = '10Gi';
 const DEFAULT_SHRED_PASSES = 3;
 /** It stands in partition labels of 36 characters, beside a generation. */
 const POOL_NAME = /^[a-z0-9]([a-z0-9-]{0,23}[a-z0-9])?$/;
@@ -45,7 +49,7 @@ const pool = v.strictObject({
   ),
   disks: v.strictObject({
     match: v.pipe(v.array(match), v.nonEmpty('is empty: no disk would be taken')),
-    minSize: v.optional(size, DEFAULT_MIN_SIZE),
+    minSize: v.optional(size),
     eraseAndTake: v.optional(
       v.array(
         v.strictObject({
@@ -68,15 +72,21 @@ const file = v.strictObject({
   pools: v.pipe(v.array(pool), v.nonEmpty('is empty')),
 });
 
-/** @throws DriverError `invalid-argument` naming file, field, what was found and what is wanted */
-export async function readConfiguration(path: string | undefined): Promise<Configuration> {
-  if (path === undefined) return DEFAULT_CONFIGURATION;
-  const source = await readFile(path, 'utf8').catch((error: unknown) => {
+export const DEFAULT_PATH = '/etc/instance-store-csi/config.yaml';
+
+/**
+ * The file that is named, else the one at its usual place, else the built-in pool.
+ * @throws DriverError `invalid-argument` naming file, field, what was found and what is wanted
+ */
+export async function readConfiguration(named: string | undefined): Promise<Configuration> {
+  const path = named ?? DEFAULT_PATH;
+  const source = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (named === undefined && error.code === 'ENOENT') return undefined;
     throw new DriverError('invalid-argument', `Cannot read the configuration: ${messageOf(error)}`, {
       cause: error,
     });
   });
-  return parseConfiguration(source, path);
+  return source === undefined ? DEFAULT_CONFIGURATION : parseConfiguration(source, path);
 }
 
 export function parseConfiguration(source: string, name: string): Configuration {
@@ -97,7 +107,7 @@ function toPool({ name, disks, array, carving, sanitize, shredPasses }: v.InferO
     match: disks.match.map((line) =>
       Object.fromEntries(Object.entries(line).filter(([, value]) => value !== undefined)),
     ),
-    minSizeBytes: disks.minSize,
+    minSizeBytes: disks.minSize ?? DEFAULT_MIN_SIZE_BYTES,
     eraseAndTake: disks.eraseAndTake,
     array,
     carving,

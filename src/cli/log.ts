@@ -10,6 +10,7 @@ export function createLog(level: LogLevel): Logger {
 
 const LEVELS: { readonly [N in Notice['notice']]: 'debug' | 'info' | 'warn' | 'error' } = {
   'disk-taken': 'info',
+  erasing: 'info',
   'disk-refused': 'info',
   'disk-served': 'info',
   'disk-gone': 'warn',

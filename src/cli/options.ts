@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { DriverError, messageOf } from '../model/errors.ts';
+import { DEFAULT_PATH } from './configuration.ts';
 
 /** What a person or a manifest may say on the command line; every option also as INSTANCE_STORE_CSI_<OPTION>. */
 
@@ -53,7 +54,7 @@ export const OPTIONS: { readonly [N in OptionName]: Described } = {
   config: {
     type: 'string',
     placeholder: 'FILE',
-    help: 'configuration of the pools; without one: a pool "instance-store" of the local disks of known clouds',
+    help: `configuration of the pools (default ${DEFAULT_PATH}, if it is there); without one: a pool "instance-store" of the local disks of known clouds`,
     fallback: undefined,
     commands: COMMANDS,
   },

@@ -1,3 +1,4 @@
+import { readFilesystem } from '../host/blkid.ts';
 import { probeDisk } from '../host/probe.ts';
 import { formatBytes } from '../model/bytes.ts';
 import type { Disk } from '../model/disk.ts';
@@ -6,7 +7,7 @@ import { type Finding, poolsFor, type Refusal, type Verdict } from '../model/jud
 import { parseUuid, type Uuid } from '../model/uuid.ts';
 import type { Looked } from '../pools/look.ts';
 import { explainLoss } from '../volumes/loss.ts';
-import { reconcileVolumes } from '../volumes/reconcile.ts';
+import { reconcileVolumes, type SeenSlice } from '../volumes/reconcile.ts';
 import type { Report, Situation } from './situation.ts';
 import { marksHere, seenSlices, verdictInWords } from './view.ts';
 
@@ -65,7 +66,7 @@ async function whyDisk(situation: Situation, { disk, verdict, usage }: Looked): 
     `  pools      ${pools.length > 0 ? `matched by ${pools.join(', ')}` : 'matched by none'}`,
     ...(used.length > 0 ? [`  used by    ${used.join(', ')}`] : []),
     ...findings.flatMap(({ reason, detail }, at) => [
-      `  ${at === 0 ? 'because' : 'also'}    ${reason}: ${detail}`,
+      `  ${at === 0 ? 'because   ' : 'also      '} ${reason}: ${detail}`,
       `             ${ADVICE[reason]}`,
     ]),
     ...(fingerprint === undefined ? [] : eraseLines(disk, fingerprint)),
@@ -119,7 +120,7 @@ async function fingerprintOf(
   return content.is === 'read' ? content.bytes.fingerprint : undefined;
 }
 
-function whyVolume(situation: Situation, handle: Uuid): Report {
+async function whyVolume(situation: Situation, handle: Uuid): Promise<Report> {
   const seen = seenSlices(situation);
   const finding = reconcileVolumes(situation.records, seen, marksHere(situation)).find(
     (one) => one.handle === handle,
@@ -132,6 +133,7 @@ function whyVolume(situation: Situation, handle: Uuid): Report {
     );
   }
   const slices = seen.filter(({ slice }) => slice.id === handle);
+  const borne = await Promise.all(slices.map((one) => filesystemLine(situation, one)));
   const loss =
     slices.length === 0 ? explainLoss(handle, record?.mark, record, situation.look.disks) : undefined;
   const lines = [
@@ -140,10 +142,25 @@ function whyVolume(situation: Situation, handle: Uuid): Report {
       ({ disk, slice }) =>
         `  slice      partition ${slice.number} of ${disk}: ${slice.state}, ${formatBytes(slice.sizeBytes)} at byte ${slice.startBytes}`,
     ),
+    ...borne,
     record === undefined
       ? '  record     none: the disk alone says that it exists'
       : `  record     ${record.state}, pool ${record.pool}, mark ${record.mark}, made ${record.createdAt}`,
     ...(loss === undefined ? [] : [`  ${loss.kind === 'data-loss' ? 'DATA LOSS' : 'away'}  ${loss.message}`]),
   ];
   return { lines, value: { handle, decision: finding.decided, slices, record, loss: loss?.message } };
+}
+
+/** What a prepared slice bears now: its filesystem, or that it is gone. */
+async function filesystemLine(situation: Situation, { disk, slice }: SeenSlice): Promise<string> {
+  const shown = situation.look.disks.find((one) => one.disk.path === disk)?.disk.partitions;
+  const partition = shown?.find(({ number }) => number === slice.number);
+  if (slice.state !== 'prepared' || partition === undefined)
+    return '  bears      not looked at: not prepared, or no node';
+  if (slice.block) return "  bears      a raw block volume: its tenant's bytes";
+  const found = await readFilesystem(situation.context.exec, partition.path);
+  if (found.is === 'unknown') return `  bears      unknown: ${found.why}`;
+  const own = found.is === 'present' && found.value.uuid.toLowerCase() === slice.id;
+  if (own) return `  bears      ${found.value.type}, its own filesystem`;
+  return `  DATA LOSS  its filesystem is gone: ${found.is === 'absent' ? 'nothing' : found.value.type} is there`;
 }

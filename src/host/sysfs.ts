@@ -256,6 +256,12 @@ async function orUnknown<T>(what: string, read: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Whether a disk takes discards at all; `unknown` is no, as sanitizing must end. */
+export async function canDiscard(name: string, root = '/sys'): Promise<boolean> {
+  const text = await readFile(`${root}/block/${name}/queue/discard_max_bytes`, 'utf8').catch(() => '0');
+  return /^[1-9]/.test(text);
+}
+
 /**
  * The kernel's count of writes and discards on a disk and its partitions since it came, as text to compare: equal
  * counts mean that nothing was written in between. Undefined when it cannot be read or the disk does not count.

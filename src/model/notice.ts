@@ -5,6 +5,12 @@ import type { Uuid } from './uuid.ts';
 export type Notice =
   | { readonly notice: 'disk-taken'; readonly disk: string; readonly pool: string; readonly mark: Uuid }
   | {
+      readonly notice: 'erasing';
+      readonly disk: string;
+      readonly doneBytes: bigint;
+      readonly ofBytes: bigint;
+    }
+  | {
       readonly notice: 'disk-refused';
       readonly disk: string;
       readonly reason: Refusal;

@@ -33,13 +33,16 @@ export type Pool = {
 
 export type Configuration = { readonly pools: readonly Pool[] };
 
+/** Smaller disks are seldom what a pool is meant for. */
+export const DEFAULT_MIN_SIZE_BYTES = 10n * 1024n ** 3n;
+
 /** With no file: every local disk of a known cloud, carved in partitions. */
 export const DEFAULT_CONFIGURATION: Configuration = {
   pools: [
     {
       name: 'instance-store',
       match: [{ preset: 'instance-store' }],
-      minSizeBytes: 1024n ** 3n,
+      minSizeBytes: DEFAULT_MIN_SIZE_BYTES,
       eraseAndTake: [],
       array: 'none',
       carving: 'partition',

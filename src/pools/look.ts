@@ -71,7 +71,7 @@ async function lookAt(
 const PASSING: ReadonlySet<Refusal> = new Set<Refusal>(['duplicate identity', 'busy', 'probe failed']);
 
 /**
- * An owned disk is written by us alone. One that no pool wants, or that is in use as before, stays refused whatever is
+ * An owned disk is written by us alone, and one that is being erased is judged anew by whoever erases it. One that no pool wants, or that is in use as before, stays refused whatever is
  * written to it, so it is not read again and again. Any other is as it was while the kernel counted no write.
  */
 function holdsStill(
@@ -79,7 +79,7 @@ function holdsStill(
   now: Pick<Looked, 'usage' | 'writeCount'>,
   pools: readonly Pool[],
 ): boolean {
-  if (verdict.is === 'owned') return true;
+  if (verdict.is === 'owned' || verdict.is === 'erasable') return true;
   if (verdict.is !== 'refused' || PASSING.has(verdict.first.reason)) return false;
   if (JSON.stringify(usage) !== JSON.stringify(now.usage)) return false;
   if (poolsFor(disk, pools).length === 0 || isUsed(usage)) return true;

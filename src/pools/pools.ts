@@ -20,6 +20,7 @@ export class Pools {
   private readonly context: PoolsContext;
   private disks: readonly Looked[] = [];
   private readonly byMark = new Map<Uuid, Device>();
+  private readonly erasing = new Set<string>();
   private refreshing: Promise<void> = Promise.resolve();
 
   constructor(context: PoolsContext) {
@@ -76,12 +77,25 @@ export class Pools {
     this.forgetGone(seen);
     this.tellRefused(seen);
     this.disks = seen.disks;
-    for (const looked of seen.disks) await this.settle(looked, seen);
+    for (const looked of seen.disks) {
+      if (looked.verdict.is === 'erasable') this.eraseBeside(looked, seen);
+      else await this.settle(looked, seen);
+    }
+  }
+
+  /** Erasing takes as long as the disk is large; the others are served meanwhile. */
+  private eraseBeside(looked: Looked, seen: Look): void {
+    const { path } = looked.disk;
+    if (this.erasing.has(path)) return;
+    this.erasing.add(path);
+    void this.settle(looked, seen).finally(() => this.erasing.delete(path));
   }
 
   private forgetGone(seen: Look): void {
     for (const [mark, device] of this.byMark) {
-      const here = seen.disks.some((one) => one.verdict.is === 'owned' && isSame(one.disk, device.disk));
+      const here = seen.disks.some(
+        ({ disk, verdict }) => verdict.is !== 'refused' && isSame(disk, device.disk),
+      );
       if (here) continue;
       this.byMark.delete(mark);
       this.context.notify({ notice: 'disk-gone', disk: device.disk.path, pool: device.note.pool, mark });
@@ -99,13 +113,14 @@ export class Pools {
 
   /** Runs a disk's steps and serves it. A disk that fails is told and left for the next look. */
   private async settle(looked: Looked, seen: Look): Promise<void> {
-    const known = looked.verdict.is === 'owned' ? this.byMark.get(looked.verdict.mark.note.mark) : undefined;
-    if (known !== undefined) return;
+    if (this.devices().some(({ disk }) => isSame(disk, looked.disk))) return;
     try {
       let mark = looked.verdict.is === 'owned' ? looked.verdict.mark : undefined;
       for (const step of planDisk(looked, seen.uses)) mark = (await this.run(step, looked, mark)) ?? mark;
       if (mark !== undefined) this.serve(looked, mark, seen);
     } catch (error) {
+      // Looked at anew the next time, whatever was found now.
+      this.disks = this.disks.filter(({ disk }) => disk.path !== looked.disk.path);
       this.context.notify({
         notice: 'step-failed',
         step: `settle ${looked.disk.path}`,
@@ -132,7 +147,7 @@ export class Pools {
     const device = new Device(disk, mark.note, mark.table, differs);
     this.byMark.set(device.mark, device);
     const served: Looked = { ...looked, verdict: { is: 'owned', mark: { ...mark, torn: 'none' } } };
-    this.disks = this.disks.map((one) => (one === looked ? served : one));
+    this.disks = this.disks.map((one) => (isSame(one.disk, disk) ? served : one));
     const { pool } = mark.note;
     this.context.notify({ notice: 'disk-served', disk: disk.path, pool, mark: device.mark });
     if (differs !== undefined)

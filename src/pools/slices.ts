@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { zeroCommand } from '../host/blkdiscard.ts';
+import { type ByteRange, zeroCommand } from '../host/blkdiscard.ts';
+import { readCommand } from '../host/dd.ts';
 import type { Exec } from '../host/exec.ts';
 import { readPartition } from '../host/sysfs.ts';
 import { readUseFacts, usersOf } from '../host/usage.ts';
@@ -8,6 +9,7 @@ import { formatBytes } from '../model/bytes.ts';
 import type { KernelPartition } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { GptEntry } from '../model/gpt.ts';
+import { isZero } from '../model/mark.ts';
 import {
   preparedAs,
   quarantined,
@@ -136,10 +138,30 @@ async function growEntry(exec: Exec, placed: Placed, entry: GptEntry, sizeBytes:
       lengthBytes: sizeBytes - entry.sizeBytes,
     };
     await exec(zeroCommand(device.disk.path, range, { force: true }));
+    await expectZeroEnds(exec, device.disk.path, range);
   }
   await changeTable(exec, device, (table) =>
     withEntry(table, entry.number, (one) => ({ ...one, sizeBytes })),
   );
+}
+
+const ENDS_BYTES = 4096;
+
+/** Both ends of what was zeroed, read from the medium. */
+async function expectZeroEnds(
+  exec: Exec,
+  path: string,
+  { offsetBytes, lengthBytes }: ByteRange,
+): Promise<void> {
+  for (const at of [offsetBytes, offsetBytes + lengthBytes - BigInt(ENDS_BYTES)]) {
+    const { stdout } = await exec(readCommand(path, at, ENDS_BYTES));
+    if (stdout.length !== ENDS_BYTES || !isZero(stdout)) {
+      throw new DriverError(
+        'host-failed',
+        `${path} does not read as zeros at byte ${at} after it was zeroed`,
+      );
+    }
+  }
 }
 
 /**

@@ -124,5 +124,11 @@ async function zeroRange(context: PoolsContext, disk: Disk, from: bigint, to: bi
     await expectSameDisk(disk);
     const lengthBytes = minOf(ERASE_PIECE_BYTES, to - at);
     await context.exec(zeroCommand(disk.path, { offsetBytes: at, lengthBytes }));
+    context.notify({
+      notice: 'erasing',
+      disk: disk.path,
+      doneBytes: at + lengthBytes,
+      ofBytes: disk.sizeBytes,
+    });
   }
 }

@@ -37,6 +37,12 @@ async function repeat(
   record: VolumeRecord | undefined,
   request: CreateRequest,
 ): Promise<VolumeInfo> {
+  if (record?.state === 'deleted') {
+    throw new DriverError(
+      'busy',
+      `The volume ${placed.slice.id} was deleted while its disk was away and is about to go; repeat the call`,
+    );
+  }
   const kept = record ?? recordOf(placed.device, request, placed.slice);
   const now: VolumeRecord = { ...kept, sizeBytes: placed.slice.sizeBytes };
   const difference = incompatibility(now, request);

@@ -40,14 +40,21 @@ export function findVolume(context: VolumesContext, handleText: string, hint?: V
   throw new DriverError('not-found', `No volume ${handle} on node ${context.self.node}${elsewhere}`);
 }
 
-/** @throws DriverError `unknown` when two slices bear the handle */
+/** @throws DriverError `unknown` when two slices bear the handle, or one on another disk than its record says */
 export function onlySlice(context: VolumesContext, handle: Uuid): Placed | undefined {
   const [first, second] = slicesWith(context, handle);
-  if (first === undefined || second === undefined) return first;
-  const where = [first, second]
-    .map(({ device, slice }) => `partition ${slice.number} of ${device.disk.path}`)
-    .join(' and ');
-  throw new DriverError('unknown', `Two slices bear the handle ${handle}: ${where}; neither is served`, {
+  const mark = context.records.get(handle)?.mark;
+  if (first === undefined) return undefined;
+  if (second !== undefined) throw doubled(`Two slices bear the handle ${handle}`, [first, second]);
+  if (mark === undefined || mark === first.device.mark) return first;
+  throw doubled(`The record of ${handle} is of mark ${mark}, its slice of mark ${first.device.mark}`, [
+    first,
+  ]);
+}
+
+function doubled(what: string, slices: readonly Placed[]): DriverError {
+  const where = slices.map(({ device, slice }) => `partition ${slice.number} of ${device.disk.path}`);
+  return new DriverError('unknown', `${what}: ${where.join(' and ')}; nothing of it is served`, {
     reason: 'HandleDoubled',
   });
 }

@@ -37,6 +37,8 @@ export async function publishVolume(context: VolumesContext, asked: PublishReque
 
 /** Undoes what mountinfo shows at the target and removes the target itself, nothing above or below it. */
 export async function unpublishVolume(context: VolumesContext, targetPath: string): Promise<void> {
+  // Through a symlink the target that is removed would be somebody else's folder.
+  await noSymlinks('target_path', targetPath);
   await undoReadOnlyStep(context, targetPath);
   await unmountAll(context, targetPath);
   await removeTarget(targetPath, context.crashpoints);

@@ -1,5 +1,6 @@
 import { type ByteRange, discardCommand } from '../host/blkdiscard.ts';
 import { shredCommand } from '../host/dd.ts';
+import { canDiscard } from '../host/sysfs.ts';
 import { assertNever, messageOf } from '../model/errors.ts';
 import type { Sanitize } from '../model/pool.ts';
 import type { Uuid } from '../model/uuid.ts';
@@ -86,7 +87,7 @@ export class Sanitizer {
   }
 
   private async sanitize(placed: Placed): Promise<void> {
-    const method = sanitizeFor(this.context, placed);
+    const method = await sanitizeFor(this.context, placed);
     if (method.method === 'none') return;
     const { lock } = placed.device;
     const partition = await lock.shared(() => openSlice(this.context.exec, placed));
@@ -129,7 +130,13 @@ export class Sanitizer {
 
 class Stopped extends Error {}
 
-/** As the pool says now; a pool that the configuration no longer has gets zeros, the surest of the quick ways. */
-function sanitizeFor(context: VolumesContext, { device }: Placed): Sanitize {
-  return context.pools.pools().find(({ name }) => name === device.note.pool)?.sanitize ?? { method: 'zero' };
+/**
+ * As the pool says now; a pool that the configuration no longer has gets zeros, the surest of the quick ways, and so
+ * does a disk that takes no discards.
+ */
+async function sanitizeFor(context: VolumesContext, { device }: Placed): Promise<Sanitize> {
+  const pool = context.pools.pools().find(({ name }) => name === device.note.pool);
+  const wanted = pool?.sanitize ?? { method: 'zero' };
+  const possible = wanted.method !== 'discard' || (await canDiscard(device.disk.name));
+  return possible ? wanted : { method: 'zero' };
 }

@@ -18,6 +18,8 @@ export type DriverOptions = {
   readonly stateDir?: string;
   readonly logLevel?: 'debug' | 'info';
   readonly env?: Readonly<Record<string, string>>;
+  /** A command that becomes the driver's launcher, such as a tracer. */
+  readonly under?: readonly string[];
 };
 
 export class Driver {
@@ -41,7 +43,9 @@ export class Driver {
   static async spawn(options: DriverOptions): Promise<Driver> {
     await mkdir(options.folder, { recursive: true });
     const { endpoint, argv, logFile } = await layout(options);
-    const child = spawn(launcher(), argv, {
+    // A test that is killed takes its driver along: a driver left behind would go on taking disks.
+    const command = ['--pdeathsig', 'KILL', '--', ...(options.under ?? []), launcher(), ...argv];
+    const child = spawn('setpriv', command, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
     });
