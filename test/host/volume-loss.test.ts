@@ -291,12 +291,12 @@ describe('Two slices with one handle', () => {
     const refused = await refusal(world.player.stage(made));
     expect(refused.code).toBe('UNAVAILABLE');
     expect(refused.message).toMatch(
-      /Two slices bear the handle .*: partition \d+ of .* and partition \d+ of .*; neither is served/,
+      /Two slices bear the handle .*: partition \d+ of .* and partition \d+ of .*; nothing of it is served/,
     );
     expect(refused.message).toContain(original);
     expect(refused.message).toContain(double);
     expect(await healthOf(world, made)).toMatchObject({ status: 'INACCESSIBLE', reason: 'HandleDoubled' });
-    expect((await refusal(world.player.delete(made.id))).message).toMatch(/neither is served/);
+    expect((await refusal(world.player.delete(made.id))).message).toMatch(/nothing of it is served/);
     expect(await listed(world)).toEqual([made.id]);
     expect(await Promise.all(partitions.map(bytesOf))).toEqual(before);
     await entryOf(original, made.id);

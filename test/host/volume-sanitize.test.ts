@@ -1,0 +1,117 @@
+import { readFile, stat } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { entryOf, QUARANTINE_TYPE, rangeHolds, tableOf } from './volume/seen.ts';
+import { eventually, fill, GIB, MIB, World } from './volume/world.ts';
+
+jest.setTimeout(120_000);
+
+const BYTE = 0x5a;
+
+type LogLine = { readonly msg: string; readonly [field: string]: unknown };
+
+async function logged(world: World, msg: string): Promise<readonly LogLine[]> {
+  const lines = (await readFile(world.driver.logFile, 'utf8'))
+    .split('\n')
+    .filter((line) => line.startsWith('{'));
+  return lines.map((line) => JSON.parse(line) as LogLine).filter((line) => line.msg === msg);
+}
+
+describe('A deleted volume', () => {
+  const METHODS = ['zero', 'shred', 'none', 'discard'] as const;
+  let world: World;
+  let disks: readonly string[];
+  beforeAll(async () => {
+    world = await World.empty();
+    disks = await Promise.all(METHODS.map((method) => world.disk(method, 300n * MIB)));
+    await world.start(
+      METHODS.map((method, at) => ({
+        name: method,
+        disks: [disks[at] ?? ''],
+        sanitize: method,
+        ...(method === 'shred' ? { shredPasses: 2 } : {}),
+      })),
+    );
+  });
+  afterAll(() => world[Symbol.asyncDispose]());
+
+  /** A raw block volume full of one tenant's bytes, deleted and sanitized. @returns its range */
+  async function lived(method: (typeof METHODS)[number]) {
+    const parameters = { pool: method };
+    const { availableBytes } = await world.player.capacity(parameters);
+    const made = await world.player.create({
+      name: `pvc-${method}`,
+      sizeBytes: 32n * MIB,
+      access: 'block',
+      parameters,
+    });
+    await world.player.stage(made);
+    const target = await world.player.publish(made);
+    await fill(target, 0n, made.sizeBytes, BYTE);
+    await world.player.unpublish(made);
+    await world.player.unstage(made);
+    const device = disks[METHODS.indexOf(method)] ?? '';
+    const { startBytes, sizeBytes } = await entryOf(device, made.id);
+    await world.player.delete(made.id);
+    await eventually(async () => (await world.player.capacity(parameters)).availableBytes >= availableBytes);
+    return { device, startBytes, sizeBytes };
+  }
+
+  it('of a pool that says zero: reads as zeros', async () => {
+    const { device, startBytes, sizeBytes } = await lived('zero');
+    expect(await rangeHolds(device, startBytes, sizeBytes)).toEqual([0]);
+  });
+
+  it('of a pool that says shred with 2 passes: was written twice, then zeroed, and tells its progress', async () => {
+    const { device, startBytes, sizeBytes } = await lived('shred');
+    expect(await rangeHolds(device, startBytes, sizeBytes)).toEqual([0]);
+    const progress = (await logged(world, 'sanitizing')).filter(
+      ({ ofBytes }) => ofBytes === String(3n * sizeBytes),
+    );
+    expect(progress.map(({ doneBytes }) => BigInt(String(doneBytes)) / sizeBytes)).toEqual([0n, 1n, 2n, 3n]);
+    const passes = (await logged(world, 'host command')).filter(
+      ({ args }) => Array.isArray(args) && args.includes('if=/dev/urandom'),
+    );
+    expect(passes).toHaveLength(2);
+  });
+
+  it('of a pool that says none: is left as it was, and its space is free', async () => {
+    const { device, startBytes, sizeBytes } = await lived('none');
+    expect(await rangeHolds(device, startBytes, sizeBytes)).toEqual([BYTE]);
+  });
+
+  it('of a pool that says discard: gives its blocks back to what is below', async () => {
+    const { startBytes } = await lived('discard');
+    expect(startBytes).toBeGreaterThan(0n);
+    const { blocks } = await stat(world.image('discard'), { bigint: true });
+    expect(blocks * 512n).toBeLessThan(32n * MIB);
+  });
+});
+
+describe('Sanitizing killed in the middle', () => {
+  it('goes on after the restart; the range is capacity only when it is clean', async () => {
+    await using world = await World.of([60n * GIB], { sanitize: 'zero' });
+    const full = (await world.player.capacity()).availableBytes;
+    const made = await world.player.create({ name: 'pvc-large', sizeBytes: 50n * GIB, access: 'ext4' });
+    const { startBytes, sizeBytes } = await entryOf(world.device(), made.id);
+    const secretAt = startBytes + sizeBytes - MIB;
+    await fill(world.image('disk-0'), secretAt, MIB, BYTE);
+    await world.player.delete(made.id);
+    expect((await world.player.capacity()).availableBytes).toBe(full - sizeBytes);
+    await eventually(async () =>
+      (await logged(world, 'sanitizing')).some(({ doneBytes }) => BigInt(String(doneBytes)) >= GIB),
+    );
+    await world.restart(async () => {
+      const [, slice] = await tableOf(world.device());
+      expect(slice).toMatchObject({ type: QUARANTINE_TYPE, startBytes, sizeBytes });
+      expect(slice?.uuid).not.toBe(made.id);
+      expect(await rangeHolds(world.image('disk-0'), secretAt, MIB)).toEqual([BYTE]);
+    });
+    await eventually(async () => {
+      const { availableBytes } = await world.player.capacity();
+      if (availableBytes < full) return false;
+      expect(await tableOf(world.device())).toHaveLength(1);
+      return true;
+    });
+    expect(await rangeHolds(world.image('disk-0'), secretAt, MIB)).toEqual([0]);
+  });
+});
