@@ -44,6 +44,7 @@ export async function unstageVolume(
   handle: string,
   stagingPath: string,
 ): Promise<void> {
+  await noSymlinks('staging_target_path', stagingPath);
   // A handle that is none has no node, and might be a way out of the staging path.
   const id = parseUuid(handle);
   const node = id === undefined ? undefined : stagedNode(stagingPath, id);
