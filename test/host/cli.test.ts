@@ -1,0 +1,332 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { type CliResult, configOf, runCli, TestNode } from './driver/node.ts';
+import type { PlanJson, StatusJson, WhyJson } from './driver/seen.ts';
+import { bringUp } from './driver/session.ts';
+import { run } from './lab/tool.ts';
+import { checksum } from './lab.ts';
+
+/** A bound for a machine under load, not a measure. */
+const TIMEOUT_MS = 300_000;
+jest.setTimeout(TIMEOUT_MS);
+const GIB = 1024n ** 3n;
+
+const COMMANDS = ['node', 'status', 'plan', 'why'] as const;
+
+describe('instance-store-csi', () => {
+  it.each([['--help'], ['-h'], []])('explains itself and names every command: %j', async (...argv) => {
+    const { code, stdout, stderr } = await runCli(argv);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
+  });
+
+  it.each(COMMANDS)(
+    '%s --help names its own options, each with its variable, and nothing is needed for it',
+    async (command) => {
+      const { code, stdout, stderr } = await runCli([command, '--help']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain(`Usage: instance-store-csi ${command}`);
+      for (const option of ['config', 'state-dir', 'node-name', 'machine-id']) {
+        expect(stdout).toContain(`--${option} `);
+        expect(stdout).toContain(`INSTANCE_STORE_CSI_${option.toUpperCase().replace('-', '_')}`);
+      }
+      expect(stdout.includes('--endpoint')).toBe(command === 'node');
+      expect(stdout.includes('CSI_ENDPOINT')).toBe(command === 'node');
+      expect(stdout.includes('--json')).toBe(command !== 'node');
+    },
+  );
+
+  it.each([[['--version']], [['node', '--version']], [['why', '--version']]])(
+    '%j prints name and version',
+    async (argv) => {
+      const { version } = JSON.parse(
+        await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'),
+      ) as { version: string };
+      expect(await runCli(argv)).toEqual({ code: 0, stdout: `instance-store-csi ${version}`, stderr: '' });
+    },
+  );
+
+  const named = ['--node-name', 'node-1'];
+  it.each<readonly [readonly string[], string]>([
+    [['stattus'], 'unknown command "stattus", want one of node, status, plan, why'],
+    [['status', '--nodename', 'x'], "Unknown option '--nodename'"],
+    [['status', '--node-name'], "Option '--node-name <value>' argument missing"],
+    [['status'], '--node-name is missing; give it, or set NODE_NAME'],
+    [['status', '--node-name', ''], '--node-name is missing'],
+    [['status', '--node-name', 'a b'], '--node-name is "a b", want at most 63'],
+    [['status', '--node-name', 'x'.repeat(64)], 'want at most 63'],
+    [['status', '--node-name', '$(id)'], '--node-name is "$(id)"'],
+    [['status', ...named, 'extra'], 'status: unexpected argument "extra"'],
+    [['status', ...named, '--endpoint', 'unix:///x'], 'status has no option --endpoint'],
+    [['node', ...named, '--json'], 'node has no option --json'],
+    [
+      ['node', ...named, '--log-level', 'loud'],
+      '--log-level is "loud", want one of debug, info, warn, error',
+    ],
+    [['plan', ...named, '--state-dir', 'state'], '--state-dir is "state", want an absolute path'],
+    [['why', ...named], 'why: name a disk'],
+    [['why', ...named, 'a', 'b'], 'why: unexpected argument "b"'],
+    [['status', ...named, '--config', '/nonexistent/config.yaml'], 'Cannot read the configuration: ENOENT'],
+  ])('refuses %j, naming what is wrong, in one line', async (argv, words) => {
+    const { code, stdout, stderr } = await runCli(argv, { NODE_NAME: '' });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(words);
+    expect(stderr.split('\n')).toHaveLength(1);
+  });
+});
+
+describe('status, plan and why', () => {
+  let node: TestNode;
+  let disks: { readonly owned: string; readonly blank: string; readonly foreign: string };
+  let handle: string;
+  let before: string;
+
+  /** Everything that must stay as it is: the disks whole, and every file of the state directory. */
+  async function world(): Promise<string> {
+    const state = join(node.folder, 'state');
+    const entries = (await readdir(state, { recursive: true, withFileTypes: true })).filter((one) =>
+      one.isFile(),
+    );
+    const files = entries.map(({ parentPath, name }) => join(parentPath, name)).toSorted();
+    const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+    return [...(await Promise.all(Object.values(disks).map(checksum))), ...files, ...texts].join('\n');
+  }
+
+  beforeAll(async () => {
+    node = await TestNode.create();
+    const [owned, blank, foreign] = [
+      await node.disk('owned', GIB),
+      await node.disk('blank'),
+      await node.disk('foreign'),
+    ];
+    disks = { owned, blank, foreign };
+    await run('mkfs.ext4', ['-q', foreign]);
+    const driver = await node.start([{ paths: [owned] }]);
+    handle = (await bringUp(node.player, { name: 'pvc-cli', sizeBytes: 300n * 1024n ** 2n, access: 'xfs' }))
+      .id;
+    await driver.stop();
+    await node.configure([{ paths: Object.values(disks) }]);
+    before = await world();
+  });
+  afterAll(() => node[Symbol.asyncDispose]());
+
+  it('status shows pools, disks with verdicts, volumes and what waits, with no driver running', async () => {
+    const status = await node.json<StatusJson>(['status']);
+    const verdicts = Object.fromEntries(status.disks.map(({ disk, verdict }) => [disk, verdict]));
+    expect(status.pools).toEqual([expect.objectContaining({ pool: 'fast', disks: 1 })]);
+    expect(verdicts[disks.owned]).toBe('owned by pool fast');
+    expect(verdicts[disks.blank]).toBe('blank, to be taken for pool fast');
+    expect(verdicts[disks.foreign]).toMatch(/^refused: has a signature \(ext4/);
+    expect(status.volumes).toEqual([
+      expect.objectContaining({ handle, name: 'pvc-cli', state: 'prepared served' }),
+    ]);
+    expect({ quarantined: status.quarantined, setAside: status.setAside }).toEqual({
+      quarantined: [],
+      setAside: [],
+    });
+  });
+
+  it('status says the same in lines for people', async () => {
+    const { code, stdout, stderr } = await node.cli(['status']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^Pools\n {2}fast {2}1 disks {2}/m);
+    expect(stdout).toMatch(new RegExp(`^ {2}${disks.owned} .*owned by pool fast$`, 'm'));
+    expect(stdout).toMatch(new RegExp(`^ {2}${disks.foreign} .*refused: has a signature`, 'm'));
+    expect(stdout).toMatch(new RegExp(`^ {2}${handle} .*300 MiB.*prepared served`, 'm'));
+  });
+
+  it('plan prints the steps that a driver would take, and why it leaves the rest alone', async () => {
+    const plan = await node.json<PlanJson>(['plan']);
+    const take = { kind: 'take', because: 'blank', text: `take ${disks.blank} for pool fast (blank)` };
+    expect(plan.steps.filter(({ text }) => Object.values(disks).some((disk) => text.includes(disk)))).toEqual(
+      [take],
+    );
+    expect(plan.leftAlone).toContainEqual({
+      disk: disks.foreign,
+      verdict: expect.stringMatching(/^refused: has a signature/),
+    });
+    const { stdout } = await node.cli(['plan']);
+    expect(stdout).toMatch(
+      new RegExp(`^Steps\n {2}1\\. {2}take ${disks.blank} for pool fast \\(blank\\)$`, 'm'),
+    );
+    expect(stdout).toMatch(new RegExp(`^ {2}${disks.foreign} +refused: has a signature`, 'm'));
+  });
+
+  it('why tells all of a disk, by path, by name and by identity', async () => {
+    const { foreign } = disks;
+    const name = foreign.slice('/dev/'.length);
+    const identity = `loop:${node.lab.path('foreign.img')}`;
+    const answers = await Promise.all(
+      [foreign, name, identity].map((subject) => node.json<WhyJson>(['why', subject])),
+    );
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ disk: foreign, identity, verdict: 'refused', pools: ['fast'] });
+      expect(answer.findings.map(({ reason }) => reason)).toEqual(['has a signature', 'unrecognised data']);
+      expect(answer.fingerprint).toMatch(/^[0-9a-f]{64}$/);
+    }
+  });
+
+  it('why says in lines what to do about it, with the line to configure', async () => {
+    const { stdout } = await node.cli(['why', disks.foreign]);
+    expect(stdout).toContain('because    has a signature: ext4');
+    expect(stdout).toContain('also       unrecognised data');
+    expect(stdout).toMatch(/eraseAndTake: \[\{ disk: "loop:.*foreign\.img", found: [0-9a-f]{64} \}\]/);
+  });
+
+  it('why tells a volume by handle and by name', async () => {
+    for (const subject of [handle, handle.toUpperCase(), 'pvc-cli']) {
+      const { code, stdout, stderr } = await node.cli(['why', subject]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain(`volume ${handle} (pvc-cli): serve @served`);
+      expect(stdout).toMatch(new RegExp(`slice {6}partition 2 of ${disks.owned}: prepared, 300 MiB`));
+      expect(stdout).toMatch(/record {5}committed, pool fast/);
+    }
+  });
+
+  it.each<readonly [string, string]>([
+    ['nonsense', '"nonsense" is neither a disk of this node'],
+    ['11111111-2222-8333-8444-555555555555', 'neither a record nor a slice on node'],
+  ])('why %s ends with 2 and says that there is no such thing', async (subject, words) => {
+    const { code, stdout, stderr } = await node.cli(['why', subject]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(words);
+  });
+
+  it('take every option from its variable, and an option before it', async () => {
+    const env = {
+      INSTANCE_STORE_CSI_CONFIG: join(node.folder, 'config.yaml'),
+      INSTANCE_STORE_CSI_STATE_DIR: join(node.folder, 'state'),
+      INSTANCE_STORE_CSI_MACHINE_ID: node.identity.machine,
+      INSTANCE_STORE_CSI_JSON: 'true',
+      NODE_NAME: 'node-from-alias',
+    };
+    const nodeOf = async ({ code, stdout }: CliResult) => [
+      code,
+      (JSON.parse(stdout) as { node: string }).node,
+    ];
+    expect(await nodeOf(await runCli(['status'], env))).toEqual([0, 'node-from-alias']);
+    const own = { ...env, INSTANCE_STORE_CSI_NODE_NAME: 'node-from-variable' };
+    expect(await nodeOf(await runCli(['status'], own))).toEqual([0, 'node-from-variable']);
+    expect(await nodeOf(await runCli(['status', '--node-name', 'node-from-option'], own))).toEqual([
+      0,
+      'node-from-option',
+    ]);
+  });
+
+  it('work beside a running driver', async () => {
+    const driver = await node.start([{ paths: [disks.owned] }]);
+    expect((await node.json<StatusJson>(['status'])).volumes).toEqual([expect.objectContaining({ handle })]);
+    await driver.stop();
+    await node.configure([{ paths: Object.values(disks) }]);
+  });
+
+  it('wrote nothing in all that, to no disk and not to the state directory', async () => {
+    expect(await world()).toBe(before);
+  });
+
+  it('make no state directory where there is none', async () => {
+    const stateDir = node.lab.path('no-such-state');
+    const config = ['--config', join(node.folder, 'config.yaml'), '--node-name', 'node-1'];
+    expect((await runCli(['status', ...config, '--state-dir', stateDir])).code).toBe(0);
+    await expect(readdir(stateDir)).rejects.toThrow('ENOENT');
+  });
+});
+
+const POOL = { name: 'fast', disks: { match: [{ model: 'x' }], minSize: '1Gi' } };
+const KIND = { apiVersion: 'instance-store.csi.dev/v1alpha1', kind: 'DriverConfiguration' };
+
+describe('a configuration', () => {
+  it.each<readonly [string, unknown, string]>([
+    ['an unknown key', { ...KIND, pools: [POOL], colour: 'red' }, 'colour is an unknown key'],
+    [
+      'an unknown key of a pool',
+      { ...KIND, pools: [{ ...POOL, sanitise: 'zero' }] },
+      'pools[0].sanitise is an unknown key',
+    ],
+    [
+      'an unknown key of disks',
+      { ...KIND, pools: [{ ...POOL, disks: { ...POOL.disks, maxSize: '1Gi' } }] },
+      'pools[0].disks.maxSize is an unknown key',
+    ],
+    [
+      'an unknown key of a match',
+      { ...KIND, pools: [{ ...POOL, disks: { match: [{ modle: 'x' }] } }] },
+      'pools[0].disks.match[0].modle is an unknown key',
+    ],
+    [
+      'another version',
+      { ...KIND, apiVersion: 'v2', pools: [POOL] },
+      'apiVersion is "v2", want "instance-store.csi.dev/v1alpha1"',
+    ],
+    ['no pools', { ...KIND, pools: [] }, 'pools: is empty'],
+    ['no match', { ...KIND, pools: [{ ...POOL, disks: { match: [] } }] }, 'pools[0].disks.match: is empty'],
+    [
+      'an empty match',
+      { ...KIND, pools: [{ ...POOL, disks: { match: [{}] } }] },
+      'pools[0].disks.match[0]: is empty and would match every disk',
+    ],
+    [
+      'a size that is none',
+      { ...KIND, pools: [{ ...POOL, disks: { ...POOL.disks, minSize: '10 elephants' } }] },
+      'pools[0].disks.minSize: is "10 elephants"',
+    ],
+    [
+      'a negative size',
+      { ...KIND, pools: [{ ...POOL, disks: { ...POOL.disks, minSize: '-1Gi' } }] },
+      'pools[0].disks.minSize: is "-1Gi"',
+    ],
+    [
+      'two pools of one name',
+      { ...KIND, pools: [POOL, { ...POOL, disks: { match: [{ model: 'y' }] } }] },
+      'pools[1] and pools[0] overlap: both have the name "fast"',
+    ],
+    [
+      'two pools of one match',
+      { ...KIND, pools: [POOL, { ...POOL, name: 'slow' }] },
+      'pools[1] and pools[0] overlap: both have the match',
+    ],
+    [
+      'a name that is none',
+      { ...KIND, pools: [{ ...POOL, name: 'Fast; rm -rf /' }] },
+      'pools[0].name: want at most 25',
+    ],
+    [
+      'a carving that is not there',
+      { ...KIND, pools: [{ ...POOL, carving: 'lvm' }] },
+      'pools[0].carving is "lvm", want',
+    ],
+    [
+      'a fingerprint that is none',
+      {
+        ...KIND,
+        pools: [{ ...POOL, disks: { ...POOL.disks, eraseAndTake: [{ disk: 'x', found: 'yes' }] } }],
+      },
+      'pools[0].disks.eraseAndTake[0].found: want the fingerprint',
+    ],
+  ])(
+    'with %s is refused in words that name the field, by the driver and by status',
+    async (_, value, words) => {
+      await using node = await TestNode.create();
+      const file = await node.file('config.yaml', JSON.stringify(value));
+      const stateDir = node.lab.path('state');
+      const common = ['--config', file, '--state-dir', stateDir, '--node-name', 'node-1'];
+      const endpoint = ['--endpoint', `unix://${node.lab.path('csi.sock')}`];
+      for (const argv of [
+        ['status', ...common],
+        ['node', ...endpoint, ...common],
+      ]) {
+        const { code, stderr } = await runCli(argv);
+        expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(words) });
+      }
+      await expect(readdir(stateDir)).rejects.toThrow('ENOENT');
+    },
+  );
+
+  it('that is no YAML is refused with line and column', async () => {
+    await using node = await TestNode.create();
+    const file = await node.file('config.yaml', `${configOf([])}\n]: [`);
+    const { code, stderr } = await runCli(['status', '--config', file, '--node-name', 'node-1']);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/line \d+, column \d+/) });
+  });
+});
