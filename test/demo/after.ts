@@ -4,7 +4,7 @@ import type { DemoDisk } from './disks.ts';
 import { commandsIn, type Line } from './driver-log.ts';
 import { mountLine, readTable } from './facts.ts';
 import type { Volume } from './life.ts';
-import { shownMs } from './page.ts';
+import { columns, shownMs } from './page.ts';
 import { expect, type Play, rangeOf, timed } from './play.ts';
 
 /** A volume's end: the way back, the sanitizing, and what is as it was. */
@@ -105,8 +105,8 @@ export async function foreignUntouched(play: Play, disks: readonly DemoDisk[]): 
       expect(`the checksum of ${path}`, now[at], before);
     return {
       asked: "the whole of the others' disks, compared with before the driver came",
-      happened: foreign.map(
-        ({ path, checksum: before }) => `${path}  unchanged, checksum ${before.slice(0, 32)}…`,
+      happened: columns(
+        foreign.map(({ path, checksum: before }) => [path, `unchanged, checksum ${before.slice(0, 32)}…`]),
       ),
       tookMs,
     };

@@ -98,7 +98,7 @@ export async function takeDisks(play: Play, disks: readonly DemoDisk[]): Promise
     return {
       asked: `the driver started as process ${play.driver.process.pid}; ready when it has taken what is blank`,
       happened: [
-        ...facts.flat(),
+        ...columns(facts.flat()),
         `GetCapacity: ${availableBytes} bytes (${formatBytes(availableBytes)}); ${commandsIn(lines)}`,
       ],
       tookMs,
@@ -108,7 +108,7 @@ export async function takeDisks(play: Play, disks: readonly DemoDisk[]): Promise
 }
 
 /** What a person finds on a disk of ours with Debian's tools alone. */
-async function ownedFacts({ path }: DemoDisk): Promise<readonly string[]> {
+async function ownedFacts({ path }: DemoDisk): Promise<readonly (readonly string[])[]> {
   const { id, partitions } = await readTable(path);
   const [owner] = partitions;
   if (owner === undefined) throw new Error(`${path} has no partition, want the owner's`);
@@ -117,5 +117,8 @@ async function ownedFacts({ path }: DemoDisk): Promise<readonly string[]> {
   const note = await run('dd', [`if=${path}`, 'iflag=skip_bytes,count_bytes', ...block, 'status=none']);
   const said = note.split('\n')[1] ?? '';
   if (!said.includes('pool demo')) throw new Error(`the note on ${path} says ${JSON.stringify(said)}`);
-  return [`${path}  GPT ${id}, OWNER: ${rangeOf(owner)}`, `${' '.repeat(path.length)}  "${said}"`];
+  return [
+    [path, `GPT ${id}, OWNER: ${rangeOf(owner)}`],
+    ['', `"${said}"`],
+  ];
 }

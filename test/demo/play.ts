@@ -96,7 +96,7 @@ export type Called<T> = {
   readonly commands: string;
 };
 
-export class StepFailed extends Error {
+class StepFailed extends Error {
   constructor(step: string, cause: unknown) {
     super(`step "${step}": ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }

@@ -9,7 +9,7 @@ import { Page } from '../demo/page.ts';
 
 const DEMO = join(import.meta.dirname, '../demo/demo.ts');
 /** A demo takes a few seconds, and a minute where all of the machine's disks are busy with others. */
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 240_000;
 
 let folder: string;
 const running: Running[] = [];
