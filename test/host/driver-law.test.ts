@@ -1,0 +1,74 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { describe, expect, it, jest } from '@jest/globals';
+import { TestNode } from './driver/node.ts';
+import { readLog, reasonOf, type StatusJson } from './driver/seen.ts';
+import { disk as patchedDisk, text } from './foreign/bytes.ts';
+import { checksum } from './lab.ts';
+
+/** A bound for a machine under load, not a measure. */
+jest.setTimeout(300_000);
+const DIRTY_AT = 10 * 1024 ** 2;
+
+/** Law 1 in its details: no mark, no write. */
+describe('A driver that takes disks', () => {
+  it('leaves one alone that was dirtied after it was judged blank and before it is taken', async () => {
+    await using node = await TestNode.create();
+    const device = await node.disk('dirtied');
+    const path = `${await wipefsThatDirties(node, device)}:${process.env.PATH}`;
+    const driver = await node.start([{ paths: [device] }], { env: { PATH: path } });
+    const { disks } = await node.json<StatusJson>(['status']);
+    await driver.stop();
+
+    const words = `Cannot take ${device}: it is no longer as it was judged, now unrecognised data: byte ${DIRTY_AT} is not zero`;
+    const log = await readLog(driver.logFile);
+    expect(log.find(({ msg }) => msg === 'step-failed')).toMatchObject({
+      step: `settle ${device}`,
+      error: words,
+    });
+    expect(log.filter(({ msg }) => msg === 'disk-taken')).toEqual([]);
+    expect(reasonOf(disks, device)).toBe('unrecognised data');
+    const only = node.lab.path('only-that-byte.img');
+    await patchedDisk(only, [text(DIRTY_AT, 'x')]);
+    expect(await checksum(device)).toBe(await checksum(only));
+  });
+
+  it('asks exclusively for what a pool matches, once more before it takes it, and for no other disk', async () => {
+    await using node = await TestNode.create();
+    const [matched, unmatched] = [await node.disk('matched'), await node.disk('unmatched')];
+    const driver = await node.start([{ paths: [matched] }], { logLevel: 'debug' });
+    await driver.stop();
+    const probes = (await readLog(driver.logFile)).flatMap(({ msg, args }) =>
+      msg === 'host command' ? [String(args)] : [],
+    );
+    const of = (device: string) =>
+      probes
+        .filter((line) => line.includes(`probe.mjs,${device},`))
+        .map((line) => line.includes('"claim":true'));
+    expect(of(matched).slice(0, 3)).toEqual([false, true, true]);
+    expect(of(unmatched).length).toBeGreaterThan(0);
+    expect(of(unmatched)).not.toContain(true);
+    expect(await checksum(unmatched)).toBe(
+      await checksum(await node.lab.image('zeros.img', 300n * 1024n ** 2n)),
+    );
+  });
+});
+
+/** A wipefs that writes one byte after its second look at the device: the deep one, on which the driver plans. */
+async function wipefsThatDirties(node: TestNode, device: string): Promise<string> {
+  const folder = node.lab.path('bin');
+  const looks = node.lab.path('looks');
+  const script = [
+    '#!/bin/sh',
+    '/usr/sbin/wipefs "$@"',
+    'code=$?',
+    `case "$*" in *' ${device}')`,
+    `  echo look >>${looks}`,
+    `  if [ "$(wc -l <${looks})" = 2 ]; then printf x | dd of=${device} bs=1 seek=${DIRTY_AT} conv=notrunc 2>/dev/null; fi`,
+    'esac',
+    'exit $code',
+  ];
+  await mkdir(folder);
+  await writeFile(`${folder}/wipefs`, `${script.join('\n')}\n`);
+  await chmod(`${folder}/wipefs`, 0o755);
+  return folder;
+}
