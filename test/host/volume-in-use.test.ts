@@ -38,12 +38,15 @@ async function unstaged(access: Wanted['access'] = 'ext4'): Promise<Made> {
 async function expectRefusedWhile(made: Made, words: RegExp, release: () => Promise<unknown>): Promise<void> {
   const partition = await partitionOf(world.device(), made.id);
   const before = await bytesOf(partition);
-  const refused = await refusal(world.player.delete(made.id));
-  expect(refused.code).toBe('FAILED_PRECONDITION');
-  expect(refused.message).toMatch(words);
-  expect((await entryOf(world.device(), made.id)).type).toBe(VOLUME_TYPE);
-  expect(await bytesOf(partition)).toBe(before);
-  await release();
+  try {
+    const refused = await refusal(world.player.delete(made.id));
+    expect(refused.code).toBe('FAILED_PRECONDITION');
+    expect(refused.message).toMatch(words);
+    expect((await entryOf(world.device(), made.id)).type).toBe(VOLUME_TYPE);
+    expect(await bytesOf(partition)).toBe(before);
+  } finally {
+    await release();
+  }
   await world.player.delete(made.id);
   expect((await tableOf(world.device())).map(({ uuid }) => uuid)).not.toContain(made.id);
 }
@@ -163,9 +166,10 @@ describe('DeleteVolume() of a volume that only a forgotten staging mount holds',
     const path = await world.player.stage(made);
     await writeFile(join(path, 'open'), '');
     const file = await open(join(path, 'open'), 'r');
-    expect(await refusal(world.player.delete(made.id))).toMatchObject({ code: 'FAILED_PRECONDITION' });
+    const refused = await refusal(world.player.delete(made.id)).finally(() => file.close());
+    expect(refused.code).toBe('FAILED_PRECONDITION');
+    expect(refused.message).toMatch(/is still in use/);
     await entryOf(world.device(), made.id);
-    await file.close();
     await world.player.delete(made.id);
   });
 });

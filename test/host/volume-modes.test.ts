@@ -210,10 +210,11 @@ describe('NodeUnpublishVolume() and NodeUnstageVolume()', () => {
     await writeFile(join(target, 'busy'), '');
     const loop = (await run('losetup', ['--find', '--show', join(target, 'busy')]).catch(() => '')).trim();
     expect(loop).not.toBe('');
-    const refused = await refusal(world.player.unpublish(made));
+    const refused = await refusal(world.player.unpublish(made)).finally(() =>
+      run('losetup', ['--detach', loop]),
+    );
     expect(refused.code).toBe('FAILED_PRECONDITION');
     expect(refused.message).toMatch(/is still in use/);
-    await run('losetup', ['--detach', loop]);
     await world.player.unpublish(made);
   });
 });

@@ -124,7 +124,7 @@ describe('ValidateVolumeCapabilities()', () => {
 
   it('says why it does not confirm, as an answer and not as an error', async () => {
     const one = await made();
-    const { access_mode } = capabilityOf(one.wanted);
+    const access_mode = { mode: 'SINGLE_NODE_MULTI_WRITER' } as const;
     const mount = { fs_type: 'ext4' };
     const rows: [VolumeCapability, Record<string, string>, RegExp][] = [
       [{ mount: { fs_type: 'xfs' }, access_mode }, {}, /was made for ext4 .*, not for xfs/],
