@@ -1,9 +1,12 @@
+import { readCommand } from '../host/dd.ts';
 import { probeDisk } from '../host/probe.ts';
 import { listDisks, readWriteCount } from '../host/sysfs.ts';
 import { readUseFacts, type UseFacts, usageOf } from '../host/usage.ts';
 import type { Content, Disk, Usage } from '../model/disk.ts';
+import { DriverError } from '../model/errors.ts';
 import { type DiskFacts, judge, mayBeRead, poolsFor, type Refusal, type Verdict } from '../model/judge.ts';
 import { readMark } from '../model/mark.ts';
+import { decodeNote, NOTE_BYTES_MAX, NOTE_OFFSET } from '../model/note.ts';
 import type { Pool } from '../model/pool.ts';
 import type { PoolsContext } from './context.ts';
 
@@ -12,6 +15,8 @@ export type Looked = {
   readonly disk: Disk;
   readonly usage: Usage;
   readonly verdict: Verdict;
+  /** False when what is on the disk was not looked at, so that nothing can be said of it. */
+  readonly isRead: boolean;
   /** The kernel's count of writes and discards when the content was read: unchanged = the content is. */
   readonly writeCount: string | undefined;
 };
@@ -64,15 +69,17 @@ async function lookAt(
     ? await readContent(context, disk, usage)
     : ({ is: 'unread' } as const);
   const facts: DiskFacts = { disk, usage, content, twins: twinsOf(disk, disks) };
-  return { disk, usage, writeCount, verdict: judge(facts, pools, context.self) };
+  const verdict = judge(facts, pools, context.self);
+  return { disk, usage, verdict, isRead: content.is === 'read', writeCount };
 }
 
 /** Reasons that end without a trace in the kernel's counters. */
 const PASSING: ReadonlySet<Refusal> = new Set<Refusal>(['duplicate identity', 'busy', 'probe failed']);
 
 /**
- * An owned disk is written by us alone, and one that is being erased is judged anew by whoever erases it. One that no pool wants, or that is in use as before, stays refused whatever is
- * written to it, so it is not read again and again. Any other is as it was while the kernel counted no write.
+ * An owned disk is written by us alone, and one that is being erased is judged anew by whoever erases it. One that no
+ * pool wants, or that is in use as before, stays refused whatever is written to it, so it is not read again and again.
+ * Any other is as it was while the kernel counted no write.
  */
 function holdsStill(
   { disk, usage, verdict, writeCount }: Looked,
@@ -98,12 +105,28 @@ export function twinsOf(disk: Disk, disks: readonly Disk[]): readonly string[] {
  * for the disk exclusively, only for a disk that some pool wants, that is not ours yet and that nobody uses.
  */
 async function readContent(context: PoolsContext, disk: Disk, usage: Usage): Promise<Content> {
+  const pools = poolsFor(disk, context.configuration.pools);
+  if (pools.length === 0 && !(await mayBearMark(context, disk))) return { is: 'unread' };
   const short = await probeDisk(context.exec, disk, { sample: false, fingerprint: false, claim: false });
   if (short.is !== 'read' || readMark(short.bytes, disk, context.self).is === 'ours') return short;
-  const pools = poolsFor(disk, context.configuration.pools);
   if (pools.length === 0 || isUsed(usage)) return short;
   const fingerprint = isNamedForErasing(disk, pools);
   return probeDisk(context.exec, disk, { sample: true, fingerprint, claim: true });
+}
+
+/**
+ * A disk that no pool wants is looked at for one thing: a note of ours, from a time when one wanted it. A node may have
+ * many such disks; each costs one small read and no more.
+ */
+async function mayBearMark(context: PoolsContext, disk: Disk): Promise<boolean> {
+  try {
+    const { stdout } = await context.exec(readCommand(disk.path, NOTE_OFFSET, NOTE_BYTES_MAX));
+    return decodeNote(stdout).is !== 'none';
+  } catch (error) {
+    // Whatever cannot be read here is told by the probe, in its words.
+    if (error instanceof DriverError) return true;
+    throw error;
+  }
 }
 
 function isNamedForErasing(disk: Disk, pools: readonly Pool[]): boolean {

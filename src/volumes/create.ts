@@ -152,7 +152,7 @@ function expectPossibleSize({ size, capabilities }: CreateRequest, minimumBytes:
   const fs = capabilities.map(({ access }) => (access.type === 'mount' ? access.fsType : 'raw block'))[0];
   throw new DriverError(
     'out-of-range',
-    `capacity_range.limit_bytes is ${size.limitBytes}: a ${fs} volume has at least ${minimumBytes} bytes, ` +
+    `capacity_range.limit_bytes is ${size.limitBytes}: a volume of ${fs} has at least ${minimumBytes} bytes, ` +
       'and slices end on whole 4 KiB sectors',
   );
 }

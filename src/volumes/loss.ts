@@ -31,7 +31,7 @@ export function explainLoss(
   return new DriverError('inaccessible', message, { reason: 'DiskAway' });
 }
 
-/** Reasons that come and go with the disk's use; what is on it was not looked at. */
+/** What is on a disk that is refused so says nothing of the mark that it bore. */
 const PASSING: ReadonlySet<Refusal> = new Set<Refusal>([
   'duplicate identity',
   'mounted',
@@ -44,13 +44,13 @@ const PASSING: ReadonlySet<Refusal> = new Set<Refusal>([
   "another node's mark",
 ]);
 
-function ofSameDisk(handle: Uuid, { disk, verdict }: Looked): DriverError {
+function ofSameDisk(handle: Uuid, { disk, verdict, isRead }: Looked): DriverError {
   if (verdict.is === 'owned') {
     const message = `Volume ${handle}: ${disk.path} (${disk.identity}) came back blank and was taken anew on ${verdict.mark.note.takenAt}; the volume's data are gone`;
     return new DriverError('data-loss', message, { reason: 'DiskWiped' });
   }
-  const passing =
-    verdict.is === 'refused' && [verdict.first, ...verdict.others].find(({ reason }) => PASSING.has(reason));
+  const reasons = verdict.is === 'refused' ? [verdict.first, ...verdict.others] : [];
+  const passing = reasons.find(({ reason }) => !isRead || PASSING.has(reason));
   if (passing) {
     const message = `Volume ${handle}: its disk ${disk.path} is refused: ${passing.reason}: ${passing.detail}`;
     return new DriverError('inaccessible', message, { reason: 'DiskRefused' });
