@@ -100,7 +100,7 @@ describe('DeleteVolume() of a volume in use', () => {
     const partition = await partitionOf(world.device(), made.id);
     const path = world.lab.path('hidden');
     await mkdir(path);
-    const script = `mount ${partition} ${path} && echo mounted && exec sleep 600`;
+    const script = `mount -o ro,noload ${partition} ${path} && echo mounted && exec sleep 600`;
     const child = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
