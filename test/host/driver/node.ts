@@ -6,7 +6,9 @@ import { Player } from '../../player/player.ts';
 import { Lab } from '../lab.ts';
 
 const MIB = 1024n ** 2n;
-const CLI_TIMEOUT_MS = 60_000;
+/** Bounds for a machine under load, not measures. */
+const CLI_TIMEOUT_MS = 120_000;
+const READY_TIMEOUT_MS = 240_000;
 
 /** One pool of the configuration file; `paths` are the disks that it wants. */
 export type PoolLine = {
@@ -57,7 +59,7 @@ export class TestNode implements AsyncDisposable {
   /** Starts the driver and waits until it is ready. */
   async start(pools: readonly PoolLine[], identity: Identity = {}): Promise<Driver> {
     this.#driver = await this.spawn(pools, identity);
-    await this.driver.ready();
+    await this.driver.ready(READY_TIMEOUT_MS);
     return this.driver;
   }
 

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Made, Player, Wanted } from '../../player/player.ts';
 
 const MIB = 1024n ** 2n;
-const SANITIZE_TIMEOUT_MS = 20_000;
+/** A bound for a machine under load, not a measure. */
+const SPACE_TIMEOUT_MS = 120_000;
 
 /** A small filesystem volume. */
 export const SMALL: Wanted = { name: 'pvc-small', sizeBytes: 300n * MIB, access: 'xfs' };
@@ -24,7 +25,12 @@ export async function takeDown(player: Player, made: Made): Promise<void> {
   await player.unpublish(made);
   await player.unstage(made);
   await player.delete(made.id);
-  await untilMoreThan(availableBytes, async () => (await player.capacity(parameters)).availableBytes);
+  await untilMoreThan(availableBytes, player, parameters);
+}
+
+/** Erasing goes on beside the serving: waits until the first disk has space. */
+export async function untilServed(player: Player): Promise<void> {
+  await untilMoreThan(0n, player, {});
 }
 
 /** The whole life of one volume: written to, grown while it is mounted, read back, deleted, sanitized. */
@@ -37,10 +43,14 @@ export async function liveOneLife(player: Player): Promise<void> {
   await takeDown(player, made);
 }
 
-async function untilMoreThan(usedBytes: bigint, freeBytes: () => Promise<bigint>): Promise<void> {
-  const deadline = Date.now() + SANITIZE_TIMEOUT_MS;
-  while ((await freeBytes()) <= usedBytes) {
-    if (Date.now() > deadline) throw new Error(`no space came back within ${SANITIZE_TIMEOUT_MS} ms`);
+async function untilMoreThan(
+  usedBytes: bigint,
+  player: Player,
+  parameters: Wanted['parameters'],
+): Promise<void> {
+  const deadline = Date.now() + SPACE_TIMEOUT_MS;
+  while ((await player.capacity(parameters)).availableBytes <= usedBytes) {
+    if (Date.now() > deadline) throw new Error(`no space within ${SPACE_TIMEOUT_MS} ms`);
     await sleep(20);
   }
 }

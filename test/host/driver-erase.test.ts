@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { TestNode } from './driver/node.ts';
+import { type PlanJson, readLog, reasonOf, type StatusJson, type WhyJson } from './driver/seen.ts';
+import { liveOneLife, untilServed } from './driver/session.ts';
+import { noise, patch, text } from './foreign/bytes.ts';
+import { run } from './lab/tool.ts';
+import { checksum } from './lab.ts';
+
+/** A bound for a machine under load, not a measure. */
+jest.setTimeout(300_000);
+const MIB = 1024 ** 2;
+const GIB = 1024n ** 3n;
+
+let node: TestNode;
+let device: string;
+let image: string;
+/** A disk with somebody's ext4, bytes at both ends and between. */
+beforeEach(async () => {
+  node = await TestNode.create();
+  image = await node.lab.image('theirs.img', GIB);
+  await run('mkfs.ext4', ['-q', '-F', image]);
+  await patch(image, [...noise(2 * MIB, MIB), ...noise(500 * MIB, MIB), ...noise(-4 * MIB, 4 * MIB)]);
+  device = await node.lab.attach(image);
+});
+afterEach(() => node[Symbol.asyncDispose]());
+
+/** A pool that names the disk with the fingerprint of what may be erased. */
+const permitting = (found: string) => [{ paths: [device], eraseAndTake: [{ disk: `loop:${image}`, found }] }];
+
+async function fingerprint(): Promise<string> {
+  await node.configure([{ paths: [device] }]);
+  return (await node.json<WhyJson>(['why', device])).fingerprint ?? 'none';
+}
+
+describe('eraseAndTake', () => {
+  it('erases and takes a disk that is named with the line that `why` prints, and nothing of what was there stays', async () => {
+    await node.configure([{ paths: [device] }]);
+    const { stdout } = await node.cli(['why', device]);
+    const [, disk, found = ''] =
+      /eraseAndTake: \[\{ disk: "(.*)", found: ([0-9a-f]{64}) \}\]/.exec(stdout) ?? [];
+    expect({ disk, found }).toEqual({ disk: `loop:${image}`, found: await fingerprint() });
+
+    await node.configure(permitting(found));
+    const { steps } = await node.json<PlanJson>(['plan']);
+    expect(steps).toEqual([
+      {
+        kind: 'eraseAndTake',
+        because: 'named in eraseAndTake',
+        text: expect.stringContaining(`erase ${device} and take it for pool fast`),
+      },
+    ]);
+    const driver = await node.start(permitting(found));
+    await untilServed(node.player);
+    await liveOneLife(node.player);
+    expect(reasonOf((await node.json<StatusJson>(['status'])).disks, device)).toBe('owned by pool fast');
+    await driver.stop();
+    expect((await readLog(driver.logFile)).map(({ msg }) => msg)).toContain('disk-taken');
+    await node.lab.detach(device);
+    expect(await isErased()).toBe(true);
+  });
+
+  it.each<readonly [string, (found: string) => Promise<string>]>([
+    [
+      'with a fingerprint that is wrong',
+      async (found) => found.replace(/^./, (digit) => (digit === '0' ? '1' : '0')),
+    ],
+    [
+      'with that of before one byte was written',
+      async (found) => patch(device, [text(40 * MIB, 'x')]).then(() => found),
+    ],
+    [
+      'with that of before one byte at its end was written',
+      async (found) => patch(image, [text(-1, 'x')]).then(() => found),
+    ],
+  ])('refuses a disk that is named %s, and changes no byte of it', async (_, foundNow) => {
+    const named = await foundNow(await fingerprint());
+    await node.lab.detach(device);
+    device = await node.lab.attach(image);
+    const before = await checksum(image);
+    const driver = await node.start(permitting(named));
+    expect(reasonOf((await node.json<StatusJson>(['status'])).disks, device)).toBe('has a signature');
+    await driver.stop();
+    await node.lab.detach(device);
+    expect(await checksum(image)).toBe(before);
+  });
+
+  it.each([2, 4, 6, 8])(
+    'is finished at the next start when it was killed at point %i, and tells meanwhile what it erases',
+    async (point) => {
+      const found = await fingerprint();
+      const env = { INSTANCE_STORE_CSI_CRASHPOINTS: `kill:${point}` };
+      const killed = await node.spawn(permitting(found), { env });
+      await killed.waitForEnd();
+      expect(killed.process.signalCode).toBe('SIGKILL');
+      // The last words before the mark counts are a note that permits nothing any more.
+      expect((await noteOf(device)).includes(`"erased": "${found}"`)).toBe(point < 8);
+      expect((await node.json<PlanJson>(['plan'])).steps.map(({ kind }) => kind)).toEqual([
+        point < 6 ? 'eraseAndTake' : 'take',
+      ]);
+
+      const driver = await node.start(permitting(found));
+      await untilServed(node.player);
+      await liveOneLife(node.player);
+      await driver.stop();
+      await node.lab.detach(device);
+      expect(await isErased()).toBe(true);
+    },
+  );
+
+  it('that was begun is not finished when the configuration no longer permits it', async () => {
+    const found = await fingerprint();
+    const killed = await node.spawn(permitting(found), { env: { INSTANCE_STORE_CSI_CRASHPOINTS: 'kill:4' } });
+    await killed.waitForEnd();
+    const driver = await node.start([{ paths: [device] }]);
+    const row = (await node.json<StatusJson>(['status'])).disks.find(({ disk }) => disk === device);
+    expect(row?.verdict).toBe(`refused: damaged mark (erasing ${found} was begun and has not ended)`);
+    await driver.stop();
+  });
+});
+
+async function noteOf(path: string): Promise<string> {
+  const bytes = await run('dd', [`if=${path}`, 'bs=1M', 'skip=1', 'count=1', 'status=none']);
+  return bytes.replaceAll('\0', '');
+}
+
+/** Whether the bytes that were put there are gone, wherever they were: by pieces that nobody else can have written. */
+async function isErased(): Promise<boolean> {
+  const bytes = await readFile(image);
+  const theirs = [...noise(0, MIB)].map(({ bytes: piece }) => Buffer.from(piece.subarray(0, 4096)));
+  const ext4Magic = bytes.readUInt16LE(1080) === 0xef53;
+  return !ext4Magic && theirs.every((piece) => !bytes.includes(piece));
+}
