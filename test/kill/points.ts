@@ -25,6 +25,16 @@ export function pointsOf(lines: readonly Line[], random: () => number): readonly
   });
 }
 
+/**
+ * Between the end of one effect and the beginning of the next nothing is changed, which the trace proves: of these two
+ * points one is drawn.
+ */
+export function oneOfEachPair(points: readonly Point[], random: () => number): readonly Point[] {
+  const isPair = (at: number) => points[at]?.side === 'after' && points[at + 1]?.side === 'before';
+  const first = points.map(() => random() < 0.5);
+  return points.filter((_, at) => (isPair(at) ? first[at] : isPair(at - 1) ? !first[at - 1] : true));
+}
+
 /** Numbers of [0, 1) that are the same for the same seed (mulberry32). */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;

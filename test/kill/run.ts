@@ -4,8 +4,9 @@
  *
  *   node test/kill/run.ts [--scenario NAME] [--step NAME] [--point N[+MS]]
  *
- * KILL_POINTS=N tries N points only, drawn at random; KILL_SEED=N draws the same moments again; KILL_TO_END=N goes on
- * to the end of the life after every Nth point (1: after each), not only to the end of the repeated call.
+ * The end of an effect and the beginning of the next are one situation, of which one point is drawn; KILL_POINTS=all
+ * tries both, KILL_POINTS=N about N points in all. KILL_SEED=N draws the same points and moments again; KILL_TO_END=N
+ * goes on to the end of the life after every Nth point (1: after each), not only to the end of the repeated call.
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ import { parseArgs } from 'node:util';
 import { Lab } from '../host/lab.ts';
 import type { Counts } from '../suites.ts';
 import { type Chapter, disturb, live, stepOf } from './life.ts';
-import { type Point, pointsOf, randomFrom, sample } from './points.ts';
+import { oneOfEachPair, type Point, pointsOf, randomFrom, sample } from './points.ts';
 import { SCENARIOS, type Scenario } from './scenario.ts';
 import { parseTrace, straceCommand, withoutPoint } from './trace.ts';
 import { World } from './world.ts';
@@ -26,7 +27,7 @@ const { values: wanted } = parseArgs({
   options: { scenario: { type: 'string' }, step: { type: 'string' }, point: { type: 'string' } },
 });
 const seed = Number(process.env.KILL_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const pointsMax = Number(process.env.KILL_POINTS ?? Number.POSITIVE_INFINITY);
+const { KILL_POINTS = 'pairs' } = process.env;
 const toEndEvery = wanted.point === undefined ? Number(process.env.KILL_TO_END ?? TO_END_EVERY) : 1;
 const startedAtMs = Date.now();
 const worlds: World[] = [];
@@ -75,18 +76,21 @@ async function liveTraced(world: World, lab: Lab): Promise<readonly Chapter[]> {
 }
 
 function choose(chapters: readonly Chapter[], random: () => number): readonly Trial[] {
-  const trials = chapters.flatMap((chapter, at) => {
-    const points = pointsOf(chapter.lines, random);
-    return points.map((point): Trial => ({ at, point, step: stepOf(chapter).name }));
-  });
-  counts.points += trials.length;
-  const spared = chapters[0]?.scenario.spared ?? [];
   const { step, point } = wanted;
+  const trials = chapters.flatMap((chapter, at) => {
+    const all = pointsOf(chapter.lines, random);
+    counts.points += all.length;
+    const points = KILL_POINTS === 'pairs' && point === undefined ? oneOfEachPair(all, random) : all;
+    return points.map((one): Trial => ({ at, point: one, step: stepOf(chapter).name }));
+  });
+  const spared = chapters[0]?.scenario.spared ?? [];
   if (point !== undefined) return chooseOne(trials, step, point);
   const due = trials.filter((trial) =>
     step === undefined ? !spared.includes(trial.step) : trial.step === step,
   );
-  const chosen = sample(due, pointsMax / SCENARIOS.length, random);
+  const chosen = /^\d+$/.test(KILL_POINTS)
+    ? sample(due, Math.ceil(Number(KILL_POINTS) / SCENARIOS.length), random)
+    : due;
   counts.skipped += due.length - chosen.length;
   return chosen;
 }
