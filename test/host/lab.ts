@@ -63,7 +63,10 @@ export class Lab implements AsyncDisposable {
     const readOnly = options.readOnly === true ? ['--read-only'] : [];
     const sectors =
       options.sectorSizeBytes === undefined ? [] : ['--sector-size', String(options.sectorSizeBytes)];
-    return (await run('losetup', ['--find', '--show', ...readOnly, ...sectors, image])).trim();
+    const device = (await run('losetup', ['--find', '--show', ...readOnly, ...sectors, image])).trim();
+    // What `blockdev --setro` said of the loop device outlives the disk that it was said of.
+    if (options.readOnly !== true) await run('blockdev', ['--setrw', device]);
+    return device;
   }
 
   /**

@@ -56,7 +56,7 @@ export const FILESYSTEMS: readonly ForeignKind[] = [
   made('btrfs', 'btrfs', 'mkfs.btrfs', ['-q']),
   made('vfat', 'vfat', 'mkfs.vfat', []),
   bootSector(made('exfat', 'exfat', 'mkfs.exfat', [])),
-  made('ntfs', 'ntfs', 'mkfs.ntfs', ['-q', '-F', '-Q']),
+  bootSector(made('ntfs', 'ntfs', 'mkfs.ntfs', ['-q', '-F', '-Q'])),
   made('f2fs', 'f2fs', 'mkfs.f2fs', ['-q']),
   made('nilfs2', 'nilfs2', 'mkfs.nilfs2', ['-q']),
   made('jfs', 'jfs', 'mkfs.jfs', ['-q']),
