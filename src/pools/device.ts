@@ -12,12 +12,14 @@ export class Device {
   readonly lock: DiskLock = createDiskLock();
   /** In words, when the configuration wants something else: what is on it is served, nothing new is put on it. */
   readonly differs: string | undefined;
-  table: Gpt;
+  #table: Gpt;
+  #slices: readonly Slice[];
 
   constructor(disk: Disk, note: Note, table: Gpt, differs: string | undefined) {
     this.disk = disk;
     this.note = note;
-    this.table = table;
+    this.#table = table;
+    this.#slices = slicesOf(table);
     this.differs = differs;
   }
 
@@ -25,8 +27,17 @@ export class Device {
     return this.note.mark;
   }
 
+  get table(): Gpt {
+    return this.#table;
+  }
+
+  set table(table: Gpt) {
+    this.#table = table;
+    this.#slices = slicesOf(table);
+  }
+
   slices(): readonly Slice[] {
-    return slicesOf(this.table);
+    return this.#slices;
   }
 }
 

@@ -14,7 +14,6 @@ import {
   preparedAs,
   quarantined,
   type Slice,
-  slicesOf,
   withAddedEntry,
   withEntry,
   withoutEntry,
@@ -202,7 +201,7 @@ async function expectUnused(placed: Placed): Promise<void> {
 
 /** The slice as the table says now; another call may have changed it since it was looked up. */
 function sliceNow({ device, slice }: { readonly device: Device; readonly slice: Pick<Slice, 'id'> }): Slice {
-  const now = slicesOf(device.table).find(({ id }) => id === slice.id);
+  const now = device.slices().find(({ id }) => id === slice.id);
   if (now === undefined)
     throw new DriverError('not-found', `No slice ${slice.id} on ${device.disk.path} any more`);
   return now;

@@ -1,7 +1,7 @@
 import { readCommand } from '../host/dd.ts';
 import type { Exec } from '../host/exec.ts';
 import { writeTableCommand } from '../host/sfdisk.ts';
-import { readDisk } from '../host/sysfs.ts';
+import { readDisk, readDiskStamp } from '../host/sysfs.ts';
 import type { Disk } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import { encodeGpt, type Gpt, parseGpt } from '../model/gpt.ts';
@@ -42,7 +42,8 @@ export async function writeTable(exec: Exec, disk: Disk, table: Gpt): Promise<vo
  * @throws DriverError `inaccessible`
  */
 export async function expectSameDisk(disk: Disk): Promise<void> {
-  const now = await readDisk(disk.name);
+  // A kernel before 5.15 does not count: there the identity is all there is, at the price of reading it.
+  const now = await (disk.diskSeq === undefined ? readDisk(disk.name) : readDiskStamp(disk.name));
   if (now.is === 'unknown')
     throw new DriverError('unknown', `Cannot tell whether ${disk.path} is here: ${now.why}`);
   const same =
@@ -50,7 +51,7 @@ export async function expectSameDisk(disk: Disk): Promise<void> {
     now.value.diskSeq === disk.diskSeq &&
     now.value.majorMinor === disk.majorMinor &&
     now.value.sizeBytes === disk.sizeBytes &&
-    now.value.identity === disk.identity;
+    (!('identity' in now.value) || now.value.identity === disk.identity);
   if (!same) {
     throw new DriverError('inaccessible', `${disk.path} is no longer the disk ${disk.identity}`, {
       reason: 'DiskAway',

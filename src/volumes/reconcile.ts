@@ -16,35 +16,40 @@ export function reconcileVolumes(
   seen: readonly SeenSlice[],
   marksHere: ReadonlySet<Uuid>,
 ): readonly VolumeFinding[] {
-  const bearing = seen.filter(({ slice }) => slice.state !== 'quarantine');
-  const handles = new Set([...records.map(({ handle }) => handle), ...bearing.map(({ slice }) => slice.id)]);
-  return [...handles].sort().map((handle) => {
-    const record = records.find((one) => one.handle === handle);
+  const recordOf = new Map(records.map((record) => [record.handle, record]));
+  const bearing = Map.groupBy(
+    seen.filter(({ slice }) => slice.state !== 'quarantine'),
+    ({ slice }) => slice.id,
+  );
+  const quarantined = new Set(
+    seen.flatMap(({ mark, slice }) => (slice.state === 'quarantine' ? [lifeOf(mark, slice)] : [])),
+  );
+  return [...new Set([...recordOf.keys(), ...bearing.keys()])].sort().map((handle) => {
+    const record = recordOf.get(handle);
+    const slices = bearing.get(handle) ?? [];
     const facts: VolumeFacts = {
       record: record?.state ?? 'none',
       device: record === undefined || marksHere.has(record.mark) ? 'here' : 'away',
-      slice: sliceFact(record, handle, seen),
+      slice: sliceFact(record, slices, record !== undefined && quarantined.has(lifeOf(record.mark, record))),
     };
     return { handle, decided: reconcileVolume(facts) };
   });
 }
 
+/** One life of one slice: what a record and a quarantined slice have in common. */
+function lifeOf(mark: Uuid, { generation }: { readonly generation: number }): string {
+  return `${mark}:${generation}`;
+}
+
 function sliceFact(
   record: VolumeRecord | undefined,
-  handle: Uuid,
-  seen: readonly SeenSlice[],
+  [first, second]: readonly SeenSlice[],
+  isQuarantined: boolean,
 ): VolumeFacts['slice'] {
-  const [first, second] = seen.filter(({ slice }) => slice.id === handle && slice.state !== 'quarantine');
   if (second !== undefined) return 'doubled';
-  if (first !== undefined) {
-    if (record !== undefined && record.mark !== first.mark) return 'elsewhere';
-    return first.slice.state === 'prepared' ? 'prepared' : 'carved';
-  }
-  const quarantined = seen.some(
-    ({ mark, slice }) =>
-      slice.state === 'quarantine' && mark === record?.mark && slice.generation === record.generation,
-  );
-  return quarantined ? 'quarantined' : 'none';
+  if (first === undefined) return isQuarantined ? 'quarantined' : 'none';
+  if (record !== undefined && record.mark !== first.mark) return 'elsewhere';
+  return first.slice.state === 'prepared' ? 'prepared' : 'carved';
 }
 
 /**
