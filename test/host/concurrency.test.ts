@@ -1,14 +1,19 @@
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { status } from '@grpc/grpc-js';
+import { type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TYPE_VOLUME } from '../../src/model/gpt.ts';
+import { DRIVER_NAME } from '../../src/model/pool.ts';
+import { sliceLabel } from '../../src/model/slice.ts';
+import { handleFor } from '../../src/model/uuid.ts';
 import { type Made, Player, type Wanted } from '../player/player.ts';
 import { Hasty } from './concurrency/hasty.ts';
 import { type Random, randomFrom, seedOfRun } from './concurrency/random.ts';
 import { NO_TRACES, overlapsOn, tracesOf } from './concurrency/traces.ts';
 import { TestNode } from './driver/node.ts';
 import { readLog } from './driver/seen.ts';
+import { run } from './lab/tool.ts';
 
 const MIB = 1024n ** 2n;
 const VOLUMES = 200;
@@ -19,6 +24,8 @@ const DISK_BYTES = 512n * MIB;
 const OWN_BYTES = 4n * MIB;
 /** p1 is the mark's, and the kernel makes nodes up to p255. */
 const SLICES_MAX = 254;
+/** Left for the callers who race for them. */
+const PLACES = 12;
 const SETTLE_TIMEOUT_MS = 60_000;
 const TIMEOUT_MS = 240_000;
 
@@ -80,38 +87,70 @@ describe('200 volumes on 4 disks, by 16 callers who repeat and cancel at random'
 
 describe('A device that is full', () => {
   let node: TestNode;
+  let many: string;
   beforeAll(async () => {
     node = await TestNode.create();
-    const [many, little] = [await node.disk('many', 600n * MIB), await node.disk('little', 96n * MIB)];
-    await node.start([
-      { name: 'many', paths: [many], sanitize: 'none' },
-      { name: 'little', paths: [little], sanitize: 'none' },
-    ]);
-    for (const pool of ['many', 'little']) await untilTaken(node.player, pool, 1n);
+    many = await node.disk('many', 600n * MIB);
+    const little = await node.disk('little', 96n * MIB);
+    await startOn(node, many, little);
+    await node.driver.stop();
+    await fillByHand(node, many, SLICES_MAX - PLACES);
+    await startOn(node, many, little);
   }, TIMEOUT_MS);
   afterAll(() => node[Symbol.asyncDispose](), TIMEOUT_MS);
 
   it(
-    'to its last entry refuses one more, has no capacity though bytes are left, and gives all back',
+    'to its last entry gives each to one of many callers, then has no capacity though bytes are left',
     async () => {
-      const before = await node.player.capacity({ pool: 'many' });
-      const made = await createMany(node.player, 'many', SLICES_MAX, MIB);
-      await expectFull(node.player, 'many', before.availableBytes, made);
+      const { player } = node;
+      const before = (await player.capacity({ pool: 'many' })).availableBytes;
+      const { made, refused } = await race(player, 'many', PLACES + CALLERS, MIB);
+      expect(made.length).toBe(PLACES);
+      expect(new Set(refused)).toEqual(new Set([status.RESOURCE_EXHAUSTED]));
+      await expectFull(player, 'many', before, made);
+      expect(await overlapsOn(many)).toEqual([]);
     },
     TIMEOUT_MS,
   );
 
   it(
-    'to its last MiB refuses one more, has no capacity though entries are left, and gives all back',
+    'to its last MiB gives each to one of many callers, then has no capacity though entries are left',
     async () => {
-      const { availableBytes, maximumBytes } = await node.player.capacity({ pool: 'little' });
-      const [large] = await createMany(node.player, 'little', 1, maximumBytes - 8n * MIB);
-      const small = await createMany(node.player, 'little', 8, MIB, 'small');
-      await expectFull(node.player, 'little', availableBytes, [large as Made, ...small]);
+      const { player } = node;
+      const { availableBytes, maximumBytes } = await player.capacity({ pool: 'little' });
+      const sizeBytes = maximumBytes - BigInt(PLACES) * MIB;
+      const large = await player.create(blockOf('little', 'large', sizeBytes));
+      const { made, refused } = await race(player, 'little', PLACES + CALLERS, MIB);
+      expect(made.length).toBe(PLACES);
+      expect(new Set(refused)).toEqual(new Set([status.RESOURCE_EXHAUSTED]));
+      await expectFull(player, 'little', availableBytes, [large, ...made]);
     },
     TIMEOUT_MS,
   );
 });
+
+async function startOn(node: TestNode, many: string, little: string): Promise<void> {
+  await node.start([
+    { name: 'many', paths: [many], sanitize: 'none' },
+    { name: 'little', paths: [little], sanitize: 'none' },
+  ]);
+  for (const pool of ['many', 'little']) await untilTaken(node.player, pool, 1n);
+}
+
+/**
+ * Volumes as a driver finds them that lost its records: entries alone, prepared as raw blocks. Making hundreds one by
+ * one would take longer than all the rest.
+ */
+async function fillByHand(node: TestNode, disk: string, count: number): Promise<void> {
+  const lines = Array.from({ length: count }, (_, at) => {
+    const handle = handleFor(DRIVER_NAME, node.identity.node ?? '', `by-hand-${at}`);
+    const label = sliceLabel('many', at + 1);
+    return `start=${2 + at}MiB, size=1MiB, type=${TYPE_VOLUME}, uuid=${handle}, name="${label}", attrs="GUID:48,49"`;
+  });
+  const flags = ['--quiet', '--append', '--no-reread', '--no-tell-kernel', '--wipe=never', '--force'];
+  await run('sfdisk', [...flags, disk], { input: `${lines.join('\n')}\n` });
+  await run('partx', ['--add', '--nr', `2:${count + 1}`, disk]);
+}
 
 async function attachAll(node: TestNode, count: number, sizeBytes: bigint): Promise<readonly string[]> {
   const disks: string[] = [];
@@ -189,25 +228,23 @@ async function readSign(player: Player, made: Made): Promise<string> {
   }
 }
 
-async function createMany(
-  player: Player,
-  pool: string,
-  count: number,
-  sizeBytes: bigint,
-  prefix = 'fill',
-): Promise<readonly Made[]> {
-  const made: Made[] = [];
-  await byCallers(4, count, async (at) => {
-    const name = `${pool}-${prefix}-${at}`;
-    made.push(await player.create({ name, sizeBytes, access: 'block', parameters: { pool } }));
-  });
-  return made;
+function blockOf(pool: string, name: string, sizeBytes: bigint): Wanted {
+  return { name: `${pool}-${name}`, sizeBytes, access: 'block', parameters: { pool } };
+}
+
+/** So many callers at once for whatever room there is. */
+async function race(player: Player, pool: string, callers: number, sizeBytes: bigint) {
+  const calls = Array.from({ length: callers }, (_, at) =>
+    player.create(blockOf(pool, `race-${at}`, sizeBytes)),
+  );
+  const ended = await Promise.allSettled(calls);
+  return {
+    made: ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
+    refused: ended.flatMap((one) => (one.status === 'rejected' ? [(one.reason as ServiceError).code] : [])),
+  };
 }
 
 async function expectFull(player: Player, pool: string, free: bigint, made: readonly Made[]): Promise<void> {
-  await expect(createMany(player, pool, 1, MIB, 'one-more')).rejects.toMatchObject({
-    code: status.RESOURCE_EXHAUSTED,
-  });
   expect(await player.capacity({ pool })).toEqual({ availableBytes: 0n, maximumBytes: 0n });
   await byCallers(4, made.length, (at) => player.delete((made[at] as Made).id));
   await untilFree(player, free, pool);
