@@ -116,8 +116,9 @@ async function show(node: TestNode, guests: readonly Guest[]) {
   const second = await node.start(pools);
   await liveOneLife(node.player);
   const status = await node.json<StatusJson>(['status']);
-  const asked = guests.at(-1)?.device ?? '';
-  const why = await node.json<WhyJson>(['why', asked]);
+  // Each `why` is one more look at all disks: the last of a batch of live kinds stands for the others.
+  const asked = guests.findLast(({ kind }) => kind.occupy !== undefined)?.device;
+  const why = asked === undefined ? undefined : await node.json<WhyJson>(['why', asked]);
   await second.stop();
   const log = (await readLog(second.logFile)).filter(({ msg }) => msg === 'disk-refused');
   return {
@@ -125,7 +126,7 @@ async function show(node: TestNode, guests: readonly Guest[]) {
     of: (device: string) => ({
       status: reasonOf(status.disks, device),
       plan: reasonOf(plan.leftAlone, device),
-      why: device === asked ? why.findings[0]?.reason : undefined,
+      why: device === asked ? why?.findings[0]?.reason : undefined,
       logged: log.filter(({ disk }) => disk === device).map(({ reason }) => String(reason)),
     }),
   };

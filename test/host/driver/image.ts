@@ -4,6 +4,7 @@ import { run } from '../lab/tool.ts';
 import { checksum } from '../lab.ts';
 
 const BLOCK_BYTES = 64 * 1024;
+const ZEROS = Buffer.alloc(BLOCK_BYTES);
 
 /**
  * A checksum of a sparse image that reads no holes: of the place and content of every 64 KiB with a byte in it, and
@@ -19,7 +20,7 @@ export async function imageChecksum(path: string): Promise<string> {
     for (const block of blocksOf(extents)) {
       const { bytesRead } = await file.read(buffer, 0, BLOCK_BYTES, block * BLOCK_BYTES);
       const bytes = buffer.subarray(0, bytesRead);
-      if (bytes.some((byte) => byte !== 0)) hash.update(`${block}\n`).update(bytes);
+      if (!bytes.equals(ZEROS.subarray(0, bytesRead))) hash.update(`${block}\n`).update(bytes);
     }
   } finally {
     await file.close();
