@@ -11,7 +11,7 @@ import { OCCUPIED } from './occupied.ts';
 import { TABLES } from './tables.ts';
 import { WIPED } from './wiped.ts';
 
-export type { ForeignKind, Occupation, Reason } from './kind.ts';
+export type { ForeignKind } from './kind.ts';
 
 export const FOREIGN: readonly ForeignKind[] = [...FILESYSTEMS, ...MEMBERS, ...TABLES, ...WIPED, ...OCCUPIED];
 

@@ -15,7 +15,7 @@ const GPT = {
 } as const;
 
 /** Writes a table as sfdisk does; `script` in sfdisk's own words. */
-export async function sfdisk(image: string, script: string): Promise<void> {
+async function sfdisk(image: string, script: string): Promise<void> {
   // Without these two sfdisk waits a quarter of a second for a kernel that has nothing to re-read.
   await run('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', image], { input: script });
 }
