@@ -27,7 +27,7 @@ build: setup-build $(BUNDLES) ## install what is missing and bundle the driver i
 test: setup-test $(BUNDLES) ## run every suite this machine can run (root for most); SUITES="unit host" picks some
 	@node test/run.ts $(SUITES)
 
-test-fast: setup-test $(BUNDLES) ## the same without the kill harness and csi-sanity
+test-fast: setup-test $(BUNDLES) ## the same without what starts the shipped driver: shipped, csi-sanity, kill harness
 	@node test/run.ts --fast $(SUITES)
 
 lint: setup-npm $(GENERATED) ## the one gate: format, rules, types, dead code, import direction, house rules

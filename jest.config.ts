@@ -10,7 +10,7 @@ const project = (name: string): NonNullable<Config['projects']>[number] => ({
 });
 
 const config: Config = {
-  projects: [project('unit'), project('property'), project('host')],
+  projects: [project('unit'), project('property'), project('host'), project('shipped')],
   collectCoverageFrom: ['src/**/*.ts', '!src/csi/gen/**'],
   coverageProvider: 'v8',
 };

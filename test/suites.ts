@@ -25,7 +25,15 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'loop devices'],
     slow: false,
-    timeoutMs: minutes(10),
+    timeoutMs: minutes(5),
+  },
+  {
+    name: 'shipped',
+    folder: 'test/shipped',
+    kind: 'jest',
+    needs: ['root', 'loop devices'],
+    slow: true,
+    timeoutMs: minutes(25),
   },
   {
     name: 'sanity',
@@ -33,7 +41,7 @@ export const SUITES: readonly Suite[] = [
     kind: 'script',
     needs: ['root', 'loop devices'],
     slow: true,
-    timeoutMs: minutes(10),
+    timeoutMs: minutes(15),
   },
   {
     name: 'kill',
@@ -41,7 +49,7 @@ export const SUITES: readonly Suite[] = [
     kind: 'script',
     needs: ['root', 'loop devices'],
     slow: true,
-    timeoutMs: minutes(10),
+    timeoutMs: minutes(15),
   },
 ];
 

@@ -50,6 +50,7 @@ describe('reasonNotToRun()', () => {
     ['host', { fast: true }, undefined],
     ['host', { isRoot: false }, 'needs root'],
     ['host', { hasLoopDevices: false }, 'no loop devices here'],
+    ['shipped', { fast: true }, 'left out by --fast'],
     ['kill', { fast: true }, 'left out by --fast'],
     ['sanity', { fast: true }, 'left out by --fast'],
     ['kill', { isWritten: () => false }, 'not written yet'],

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
-import { run } from '../lab/tool.ts';
-import { checksum } from '../lab.ts';
+import { run } from '../../host/lab/tool.ts';
+import { checksum } from '../../host/lab.ts';
 
 const BLOCK_BYTES = 64 * 1024;
 const ZEROS = Buffer.alloc(BLOCK_BYTES);

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import type { Made } from '../player/player.ts';
 import { TestNode } from './driver/node.ts';
 import { readLog } from './driver/seen.ts';
 import { bringUp, SMALL, takeDown } from './driver/session.ts';
-import { run } from './lab/tool.ts';
 
 /** A bound for a machine under load, not a measure. */
 jest.setTimeout(300_000);

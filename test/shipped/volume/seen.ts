@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type ServiceError, status } from '@grpc/grpc-js';
+import { run } from '../../host/lab/tool.ts';
 import type { Made } from '../../player/player.ts';
-import { run } from '../lab/tool.ts';
 import { eventually, type World } from './world.ts';
 
 /** What can be seen from outside: answers, tables, mounts, bytes. */

@@ -1,11 +1,11 @@
 import { truncate } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { patch, text } from '../host/foreign/bytes.ts';
+import { FOREIGN, type ForeignKind, missingTool } from '../host/foreign/gallery.ts';
 import { imageChecksum } from './driver/image.ts';
 import { TestNode } from './driver/node.ts';
 import { type PlanJson, readLog, reasonOf, type StatusJson, type WhyJson } from './driver/seen.ts';
 import { liveOneLife } from './driver/session.ts';
-import { patch, text } from './foreign/bytes.ts';
-import { FOREIGN, type ForeignKind, missingTool } from './foreign/gallery.ts';
 
 /** Attached at once; as many as a big node has, and three times fewer looks than one by one. */
 const BATCH = 26;

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { run } from '../host/lab/tool.ts';
 import type { Made, Wanted } from '../player/player.ts';
-import { run } from './lab/tool.ts';
 import {
   bytesOf,
   entryOf,

@@ -1,10 +1,10 @@
 import { open, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { run } from '../../host/lab/tool.ts';
+import { type AttachOptions, Lab } from '../../host/lab.ts';
 import { Driver } from '../../player/driver.ts';
 import { Player } from '../../player/player.ts';
-import { run } from '../lab/tool.ts';
-import { type AttachOptions, Lab } from '../lab.ts';
 
 export const MIB = 1024n ** 2n;
 export const GIB = 1024n ** 3n;

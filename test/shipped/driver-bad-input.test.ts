@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import type { Made, Wanted } from '../player/player.ts';
 import { capabilityOf } from '../player/player.ts';
@@ -8,7 +9,6 @@ import { BAD, type Names } from './driver/bad-input.ts';
 import { TestNode } from './driver/node.ts';
 import { answerOf } from './driver/refused.ts';
 import { bringUp, takeDown } from './driver/session.ts';
-import { run } from './lab/tool.ts';
 
 const GIB = 1024n ** 3n;
 const MIB = 1024n ** 2n;

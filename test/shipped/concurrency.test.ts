@@ -7,13 +7,13 @@ import { TYPE_VOLUME } from '../../src/model/gpt.ts';
 import { DRIVER_NAME } from '../../src/model/pool.ts';
 import { sliceLabel } from '../../src/model/slice.ts';
 import { handleFor } from '../../src/model/uuid.ts';
+import { run } from '../host/lab/tool.ts';
 import { type Made, Player, type Wanted } from '../player/player.ts';
 import { Hasty } from './concurrency/hasty.ts';
 import { type Random, randomFrom, seedOfRun } from './concurrency/random.ts';
 import { NO_TRACES, overlapsOn, tracesOf } from './concurrency/traces.ts';
 import { TestNode } from './driver/node.ts';
 import { readLog } from './driver/seen.ts';
-import { run } from './lab/tool.ts';
 
 const MIB = 1024n ** 2n;
 const VOLUMES = 200;

@@ -16,9 +16,9 @@ import { firstTable } from '../../src/model/mark.ts';
 import { encodeNote, NOTE_OFFSET, type Note } from '../../src/model/note.ts';
 import { quarantined, withAddedEntry } from '../../src/model/slice.ts';
 import { type Uuid, uuid } from '../../src/model/uuid.ts';
+import { Lab } from '../host/lab.ts';
 import { call } from '../player/client.ts';
 import { Driver } from '../player/driver.ts';
-import { Lab } from './lab.ts';
 
 const DISK_BYTES = 80n * MIB;
 const END_BYTES = 64 * 1024;

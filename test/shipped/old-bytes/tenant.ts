@@ -1,6 +1,6 @@
 import { open, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../lab/tool.ts';
+import { run } from '../../host/lab/tool.ts';
 import { contentOf } from './pattern.ts';
 
 /** What a tenant without any right over the device can get to read of a filesystem: files, and all space it can make files of. */

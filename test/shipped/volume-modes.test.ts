@@ -1,9 +1,9 @@
 import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import { capabilityOf, type Made, type Wanted } from '../player/player.ts';
-import { run } from './lab/tool.ts';
 import { bytesOf, mountsAt, partitionOf, refusal } from './volume/seen.ts';
 import { GIB, MIB, World } from './volume/world.ts';
 

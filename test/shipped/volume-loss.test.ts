@@ -1,9 +1,9 @@
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
+import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import type { Made, Wanted } from '../player/player.ts';
-import { run } from './lab/tool.ts';
 import {
   bytesOf,
   entryOf,

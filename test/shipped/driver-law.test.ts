@@ -1,9 +1,9 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { describe, expect, it, jest } from '@jest/globals';
+import { disk as patchedDisk, text } from '../host/foreign/bytes.ts';
+import { checksum } from '../host/lab.ts';
 import { TestNode } from './driver/node.ts';
 import { readLog, reasonOf, type StatusJson } from './driver/seen.ts';
-import { disk as patchedDisk, text } from './foreign/bytes.ts';
-import { checksum } from './lab.ts';
 
 /** A bound for a machine under load, not a measure. */
 jest.setTimeout(300_000);

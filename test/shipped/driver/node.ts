@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
+import { Lab } from '../../host/lab.ts';
 import { commonOptions, Driver, type DriverOptions, launcher } from '../../player/driver.ts';
 import { Player } from '../../player/player.ts';
-import { Lab } from '../lab.ts';
 
 const MIB = 1024n ** 2n;
 /** Bounds for a machine under load, not measures. */

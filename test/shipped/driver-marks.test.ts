@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { patch, zeros } from '../host/foreign/bytes.ts';
+import { run } from '../host/lab/tool.ts';
 import { imageChecksum } from './driver/image.ts';
 import { type PoolLine, TestNode } from './driver/node.ts';
 import { type PlanJson, readLog, reasonOf, type StatusJson } from './driver/seen.ts';
 import { liveOneLife } from './driver/session.ts';
-import { patch, zeros } from './foreign/bytes.ts';
-import { run } from './lab/tool.ts';
 
 /** A bound for a machine under load, not a measure. */
 jest.setTimeout(300_000);

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { readTable } from '../demo/facts.ts';
+import { run } from '../host/lab/tool.ts';
 import type { Made, Wanted } from '../player/player.ts';
 import { type PoolLine, TestNode } from './driver/node.ts';
 import type { WhyJson } from './driver/seen.ts';
-import { run } from './lab/tool.ts';
 import { type Content, contentOf, fillWithPattern } from './old-bytes/pattern.ts';
 import { remaindersSeenBy } from './old-bytes/tenant.ts';
 

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { noise, patch, text } from '../host/foreign/bytes.ts';
+import { run } from '../host/lab/tool.ts';
+import { checksum } from '../host/lab.ts';
 import { TestNode } from './driver/node.ts';
 import { type PlanJson, readLog, reasonOf, type StatusJson, type WhyJson } from './driver/seen.ts';
 import { liveOneLife, untilServed } from './driver/session.ts';
-import { noise, patch, text } from './foreign/bytes.ts';
-import { run } from './lab/tool.ts';
-import { checksum } from './lab.ts';
 
 /** A bound for a machine under load, not a measure. */
 jest.setTimeout(300_000);
