@@ -89,7 +89,7 @@ export async function readConfiguration(named: string | undefined): Promise<Conf
   return source === undefined ? DEFAULT_CONFIGURATION : parseConfiguration(source, path);
 }
 
-export function parseConfiguration(source: string, name: string): Configuration {
+function parseConfiguration(source: string, name: string): Configuration {
   const document = parseDocument(source);
   const [syntax] = document.errors;
   if (syntax !== undefined) throw wrong(name, syntax.message);

@@ -31,7 +31,7 @@ export function parseSignatures(result: HostResult): readonly Signature[] {
 }
 
 /** Which filesystem a partition or logical volume bears. Use readFilesystem(): blkid's silence alone proves nothing. */
-export function filesystemCommand(path: string): HostCommand {
+function filesystemCommand(path: string): HostCommand {
   return probe(path);
 }
 

@@ -47,7 +47,7 @@ function leadsSomewhere(document: string, markdown: string, link: string): boole
 
 /** What a reader has as well: the system's own folders, and those that the options name. */
 const KNOWN_PATHS =
-  /^\/(dev|sys|proc|etc)(\/|$)|^\/(run|var\/lib)\/instance-store-csi(\/|$)|^\/var\/lib\/kubelet(\/|$)/;
+  /^\/(dev|sys|proc|etc)(\/|$)|^\/(run|var\/lib)\/instance-store-csi(\/|$)|^\/var\/lib\/kubelet(\/|$)|^\/(var\/tmp|tmp\/isc-lab-\w+|PATH)$/;
 
 /** Absolute paths that only some machine has. */
 function strangePaths(markdown: string): readonly string[] {
