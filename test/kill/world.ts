@@ -16,6 +16,8 @@ const PAUSE_MS = 15;
 const DATA_BYTES = 256 * 1024;
 /** Into a block volume, so that what lies at its start and its end stays zero for others to look at. */
 const DATA_AT = Number(MIB);
+/** Other drivers on the machine look at this disk, too, and have it open for a moment. */
+const CLEANING_TIMEOUT_MS = 10_000;
 /** How long a driver that shall die may take for it when its call has answered already. */
 const DEATH_TIMEOUT_MS = 5_000;
 
@@ -65,7 +67,11 @@ export class World {
   async clear(): Promise<void> {
     if (this.#driver !== undefined) await this.#driver.kill();
     this.#driver = undefined;
-    await cleanUp(this.folder);
+    for (const until = Date.now() + CLEANING_TIMEOUT_MS; ; await sleep(PAUSE_MS)) {
+      const error = await cleanUp(this.folder).catch((one: unknown) => one);
+      if (error === undefined) return;
+      if (Date.now() > until) throw error;
+    }
   }
 
   /** Resolves also when the driver died on its way: whoever calls it next starts it again. */
