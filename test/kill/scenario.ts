@@ -19,7 +19,7 @@ export type Scenario = {
 };
 
 /** One call as kubelet or provisioner makes it, repeated until it is done; then a look at the tenant's data. */
-export type Step = { readonly name: string; readonly run: (world: World) => Promise<void> };
+type Step = { readonly name: string; readonly run: (world: World) => Promise<void> };
 
 const MIB = 1024n ** 2n;
 const READ_ONLY_POD = 'pod-2';
