@@ -33,7 +33,7 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'loop devices'],
     slow: true,
-    timeoutMs: minutes(25),
+    timeoutMs: minutes(45),
   },
   {
     name: 'sanity',

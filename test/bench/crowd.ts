@@ -46,7 +46,7 @@ function figureOf(crowded: number, lonely: number): Figure {
       text: `<= ${times(RATIO_MAX)}`,
       met: ratio <= RATIO_MAX,
       cause:
-        'before every write the disk is read anew out of /sys with each of its partitions, five files a partition; ' +
+        "the table's 256 entries are encoded, compared and checked twice by an interpreter; " +
         'sfdisk gets the whole table as text and checks each line against all others',
     },
   };
