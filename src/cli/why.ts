@@ -3,7 +3,7 @@ import { probeDisk } from '../host/probe.ts';
 import { formatBytes } from '../model/bytes.ts';
 import type { Disk } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
-import { type Finding, poolsFor, type Refusal, type Verdict } from '../model/judge.ts';
+import { type Finding, poolsFor, type Refusal, type Verdict, WAIVED_BY_FINGERPRINT } from '../model/judge.ts';
 import { parseUuid, type Uuid } from '../model/uuid.ts';
 import type { Looked } from '../pools/look.ts';
 import { explainLoss } from '../volumes/loss.ts';
@@ -95,16 +95,6 @@ function eraseLines(disk: Disk, fingerprint: string): readonly string[] {
   ];
 }
 
-const ERASABLE: ReadonlySet<Refusal> = new Set<Refusal>([
-  "another node's mark",
-  'copied mark',
-  'newer mark',
-  'damaged mark',
-  'has a partition table',
-  'has a signature',
-  'unrecognised data',
-]);
-
 /** Only for a disk whose content alone stands in the way: one in use is not read for this. */
 async function fingerprintOf(
   { context }: Situation,
@@ -114,8 +104,8 @@ async function fingerprintOf(
   const findings = findingsOf(verdict);
   const only =
     findings.length > 0 &&
-    findings.every(({ reason }) => ERASABLE.has(reason) || reason === 'matched by no pool');
-  if (!only || !findings.some(({ reason }) => ERASABLE.has(reason))) return undefined;
+    findings.every(({ reason }) => WAIVED_BY_FINGERPRINT.has(reason) || reason === 'matched by no pool');
+  if (!only || !findings.some(({ reason }) => WAIVED_BY_FINGERPRINT.has(reason))) return undefined;
   const content = await probeDisk(context.exec, disk, { sample: false, fingerprint: true, claim: false });
   return content.is === 'read' ? content.bytes.fingerprint : undefined;
 }

@@ -58,7 +58,7 @@ export type DiskFacts = {
 /** Disks below this are never taken: the mark and one slice need room. */
 export const MIN_DISK_BYTES = 64n * 1024n ** 2n;
 
-const WAIVED_BY_FINGERPRINT: ReadonlySet<Refusal> = new Set<Refusal>([
+export const WAIVED_BY_FINGERPRINT: ReadonlySet<Refusal> = new Set<Refusal>([
   "another node's mark",
   'copied mark',
   'newer mark',
