@@ -132,7 +132,7 @@ describe('createExec()', () => {
       return stdout.length;
     });
     expect(new Set(await Promise.all(lengths))).toEqual(new Set([900_000]));
-  }, 60_000);
+  });
 
   it('does not wait for a grandchild that holds stdout, not even one in another session', async () => {
     const tookMs = await elapsedMs(async () => {
@@ -171,7 +171,7 @@ describe('a device that does not answer', () => {
         () => false,
       ),
     );
-  }, 20_000);
+  });
 });
 
 describe('acquireLock()', () => {
@@ -213,7 +213,7 @@ describe('when the process is killed', () => {
     const pid = await killWhileRunning(lab, `echo $$ > ${lab.path('pid')}; exec sleep 60`);
     await until(() => !isAlive(pid));
     expect(await acquireLock(lab.path('lock'))).toMatchObject({ is: 'held' });
-  }, 20_000);
+  });
 
   it('a descendant that lives on holds the lock until it ends', async () => {
     await using lab = await Lab.create();
@@ -222,5 +222,5 @@ describe('when the process is killed', () => {
     process.kill(pid, 'SIGKILL');
     await until(() => !isAlive(pid));
     await until(async () => (await acquireLock(lab.path('lock'))).is === 'held');
-  }, 20_000);
+  });
 });

@@ -1,15 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
 import { checksum } from '../host/lab.ts';
 import { type CliResult, configOf, runCli, TestNode } from './driver/node.ts';
 import type { PlanJson, StatusJson, WhyJson } from './driver/seen.ts';
 import { bringUp } from './driver/session.ts';
 
-/** A bound for a machine under load, not a measure. */
-const TIMEOUT_MS = 300_000;
-jest.setTimeout(TIMEOUT_MS);
 const GIB = 1024n ** 3n;
 
 const COMMANDS = ['node', 'status', 'plan', 'why'] as const;

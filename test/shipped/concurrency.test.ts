@@ -27,7 +27,6 @@ const SLICES_MAX = 254;
 /** Left for the callers who race for them. */
 const PLACES = 12;
 const SETTLE_TIMEOUT_MS = 60_000;
-const TIMEOUT_MS = 240_000;
 
 describe('200 volumes on 4 disks, by 16 callers who repeat and cancel at random', () => {
   const seed = seedOfRun();
@@ -46,35 +45,27 @@ describe('200 volumes on 4 disks, by 16 callers who repeat and cancel at random'
     await node.start([{ paths: disks }]);
     player = new Player(() => hasty.client(node.driver.client), node.lab.path('kubelet'));
     free = await untilTaken(node.player, 'fast', (DISK_BYTES - OWN_BYTES) * BigInt(DISKS));
-  }, TIMEOUT_MS);
-  afterAll(() => node[Symbol.asyncDispose](), TIMEOUT_MS);
+  });
+  afterAll(() => node[Symbol.asyncDispose]());
 
-  it(
-    'come up, each with its own bytes, while every third is deleted again',
-    async () => {
-      await byCallers(CALLERS, VOLUMES, async (at) => {
-        const made = await bringUp(hasty, player, wantedBy(random, at));
-        await writeSign(player, made);
-        if (random.chance(1 / 3)) await takeDown(hasty, player, made);
-        else up.set(at, made);
-      });
-      expect(up.size).toBeGreaterThan(VOLUMES / 2);
-      expect((await Promise.all(disks.map(overlapsOn))).flat()).toEqual([]);
-    },
-    TIMEOUT_MS,
-  );
+  it('come up, each with its own bytes, while every third is deleted again', async () => {
+    await byCallers(CALLERS, VOLUMES, async (at) => {
+      const made = await bringUp(hasty, player, wantedBy(random, at));
+      await writeSign(player, made);
+      if (random.chance(1 / 3)) await takeDown(hasty, player, made);
+      else up.set(at, made);
+    });
+    expect(up.size).toBeGreaterThan(VOLUMES / 2);
+    expect((await Promise.all(disks.map(overlapsOn))).flat()).toEqual([]);
+  });
 
-  it(
-    'go down, and nothing leaks: no entry, no record, no partition, no mount, no capacity',
-    async () => {
-      const remaining = [...up.values()];
-      await byCallers(CALLERS, remaining.length, (at) => takeDown(hasty, player, remaining[at] as Made));
-      await untilFree(node.player, free);
-      expect(await tracesOf(disks, node.lab.path('kubelet'), join(node.folder, 'state'))).toEqual(NO_TRACES);
-      expect(await node.player.capacity()).toMatchObject({ availableBytes: free });
-    },
-    TIMEOUT_MS,
-  );
+  it('go down, and nothing leaks: no entry, no record, no partition, no mount, no capacity', async () => {
+    const remaining = [...up.values()];
+    await byCallers(CALLERS, remaining.length, (at) => takeDown(hasty, player, remaining[at] as Made));
+    await untilFree(node.player, free);
+    expect(await tracesOf(disks, node.lab.path('kubelet'), join(node.folder, 'state'))).toEqual(NO_TRACES);
+    expect(await node.player.capacity()).toMatchObject({ availableBytes: free });
+  });
 
   it('were called in a hurry, and the driver has no error to tell of it', async () => {
     const { byCode } = hasty.told();
@@ -96,37 +87,29 @@ describe('A device that is full', () => {
     await node.driver.stop();
     await fillByHand(node, many, SLICES_MAX - PLACES);
     await startOn(node, many, little);
-  }, TIMEOUT_MS);
-  afterAll(() => node[Symbol.asyncDispose](), TIMEOUT_MS);
+  });
+  afterAll(() => node[Symbol.asyncDispose]());
 
-  it(
-    'to its last entry gives each to one of many callers, then has no capacity though bytes are left',
-    async () => {
-      const { player } = node;
-      const before = (await player.capacity({ pool: 'many' })).availableBytes;
-      const { made, refused } = await race(player, 'many', PLACES + CALLERS, MIB);
-      expect(made.length).toBe(PLACES);
-      expect(new Set(refused)).toEqual(new Set([status.RESOURCE_EXHAUSTED]));
-      await expectFull(player, 'many', before, made);
-      expect(await overlapsOn(many)).toEqual([]);
-    },
-    TIMEOUT_MS,
-  );
+  it('to its last entry gives each to one of many callers, then has no capacity though bytes are left', async () => {
+    const { player } = node;
+    const before = (await player.capacity({ pool: 'many' })).availableBytes;
+    const { made, refused } = await race(player, 'many', PLACES + CALLERS, MIB);
+    expect(made.length).toBe(PLACES);
+    expect(new Set(refused)).toEqual(new Set([status.RESOURCE_EXHAUSTED]));
+    await expectFull(player, 'many', before, made);
+    expect(await overlapsOn(many)).toEqual([]);
+  });
 
-  it(
-    'to its last MiB gives each to one of many callers, then has no capacity though entries are left',
-    async () => {
-      const { player } = node;
-      const { availableBytes, maximumBytes } = await player.capacity({ pool: 'little' });
-      const sizeBytes = maximumBytes - BigInt(PLACES) * MIB;
-      const large = await player.create(blockOf('little', 'large', sizeBytes));
-      const { made, refused } = await race(player, 'little', PLACES + CALLERS, MIB);
-      expect(made.length).toBe(PLACES);
-      expect(new Set(refused)).toEqual(new Set([status.RESOURCE_EXHAUSTED]));
-      await expectFull(player, 'little', availableBytes, [large, ...made]);
-    },
-    TIMEOUT_MS,
-  );
+  it('to its last MiB gives each to one of many callers, then has no capacity though entries are left', async () => {
+    const { player } = node;
+    const { availableBytes, maximumBytes } = await player.capacity({ pool: 'little' });
+    const sizeBytes = maximumBytes - BigInt(PLACES) * MIB;
+    const large = await player.create(blockOf('little', 'large', sizeBytes));
+    const { made, refused } = await race(player, 'little', PLACES + CALLERS, MIB);
+    expect(made.length).toBe(PLACES);
+    expect(new Set(refused)).toEqual(new Set([status.RESOURCE_EXHAUSTED]));
+    await expectFull(player, 'little', availableBytes, [large, ...made]);
+  });
 });
 
 async function startOn(node: TestNode, many: string, little: string): Promise<void> {

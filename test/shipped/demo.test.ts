@@ -9,7 +9,6 @@ import { Page } from '../demo/page.ts';
 
 const DEMO = join(import.meta.dirname, '../demo/demo.ts');
 /** A demo takes a few seconds, and a minute where all of the machine's disks are busy with others. */
-const TIMEOUT_MS = 240_000;
 
 let folder: string;
 const running: Running[] = [];
@@ -67,59 +66,47 @@ const STEPS = [
 ];
 
 describe('the demo', () => {
-  it(
-    'plays every step, says how long each took, and leaves nothing behind',
-    async () => {
-      const { code, output } = await endOf(start());
-      const steps = [...output.matchAll(/^ ?(\d+) {2}(\S+(?: \S+)?) {2,}.* [\d.]+ m?s$/gm)];
-      expect({ code, steps: steps.map(([, , name]) => name) }).toEqual({ code: 0, steps: STEPS });
-      expect(output).toMatch(/ 33 % .*\n.* 66 % .*\n.*100 %/);
-      expect(output).toMatch(/left behind {2}nothing/);
-      expect(output).not.toContain('\u001b');
-      expect(await left()).toEqual([]);
-    },
-    TIMEOUT_MS,
-  );
+  it('plays every step, says how long each took, and leaves nothing behind', async () => {
+    const { code, output } = await endOf(start());
+    const steps = [...output.matchAll(/^ ?(\d+) {2}(\S+(?: \S+)?) {2,}.* [\d.]+ m?s$/gm)];
+    expect({ code, steps: steps.map(([, , name]) => name) }).toEqual({ code: 0, steps: STEPS });
+    expect(output).toMatch(/ 33 % .*\n.* 66 % .*\n.*100 %/);
+    expect(output).toMatch(/left behind {2}nothing/);
+    expect(output).not.toContain('\u001b');
+    expect(await left()).toEqual([]);
+  });
 
   it.each([
     ['its disks are being made', /All of it happens in/],
     ['the driver is being started', / {2}why /],
     ['the volume is mounted', / {2}publish /],
-  ])(
-    'leaves nothing behind when it gets SIGINT while %s',
-    async (_, said) => {
-      const demo = start();
-      await untilSaid(demo, said);
-      demo.child.kill('SIGINT');
-      const { code, output } = await endOf(demo);
-      expect({ code, last: output.trimEnd().split('\n').at(-1) }).toEqual({
-        code: 130,
-        last: 'demo: interrupted; nothing is left behind',
-      });
-      expect(await left()).toEqual([]);
-    },
-    TIMEOUT_MS,
-  );
+  ])('leaves nothing behind when it gets SIGINT while %s', async (_, said) => {
+    const demo = start();
+    await untilSaid(demo, said);
+    demo.child.kill('SIGINT');
+    const { code, output } = await endOf(demo);
+    expect({ code, last: output.trimEnd().split('\n').at(-1) }).toEqual({
+      code: 130,
+      last: 'demo: interrupted; nothing is left behind',
+    });
+    expect(await left()).toEqual([]);
+  });
 
-  it(
-    'ends with 1, names the step and cleans up when mkfs.xfs fails',
-    async () => {
-      const bin = join(folder, 'bin');
-      await mkdir(bin);
-      await writeFile(join(bin, 'mkfs.xfs'), '#!/bin/sh\necho "no xfs today" >&2\nexit 1\n');
-      await chmod(join(bin, 'mkfs.xfs'), 0o755);
-      const demo = start({ PATH: `${bin}:${process.env.PATH}` });
-      await untilSaid(demo, / {2}create /);
-      const here = (await left()).join('\n');
-      for (const what of [/^loop device /m, /^process \d+: .*instance-store-csi/m, /^isc-lab-/m])
-        expect(here).toMatch(what);
-      const { code, output } = await endOf(demo);
-      expect(code).toBe(1);
-      expect(output).toMatch(/^demo: step "stage": .*no xfs today/m);
-      expect(await left()).toEqual(['bin']);
-    },
-    TIMEOUT_MS,
-  );
+  it('ends with 1, names the step and cleans up when mkfs.xfs fails', async () => {
+    const bin = join(folder, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'mkfs.xfs'), '#!/bin/sh\necho "no xfs today" >&2\nexit 1\n');
+    await chmod(join(bin, 'mkfs.xfs'), 0o755);
+    const demo = start({ PATH: `${bin}:${process.env.PATH}` });
+    await untilSaid(demo, / {2}create /);
+    const here = (await left()).join('\n');
+    for (const what of [/^loop device /m, /^process \d+: .*instance-store-csi/m, /^isc-lab-/m])
+      expect(here).toMatch(what);
+    const { code, output } = await endOf(demo);
+    expect(code).toBe(1);
+    expect(output).toMatch(/^demo: step "stage": .*no xfs today/m);
+    expect(await left()).toEqual(['bin']);
+  });
 
   it('refuses at once without root', async () => {
     const child = spawn('setpriv', ['--reuid=65534', '--clear-groups', process.execPath, DEMO]);

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import type { Made, Wanted } from '../player/player.ts';
@@ -12,9 +12,6 @@ import { bringUp, takeDown } from './driver/session.ts';
 
 const GIB = 1024n ** 3n;
 const MIB = 1024n ** 2n;
-/** A bound for a machine under load, not a measure. */
-const TIMEOUT_MS = 300_000;
-jest.setTimeout(TIMEOUT_MS);
 
 let node: TestNode;
 let disks: readonly string[];

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { noise, patch, text } from '../host/foreign/bytes.ts';
 import { run } from '../host/lab/tool.ts';
 import { checksum } from '../host/lab.ts';
@@ -8,7 +8,6 @@ import { type PlanJson, readLog, reasonOf, type StatusJson, type WhyJson } from 
 import { liveOneLife, untilServed } from './driver/session.ts';
 
 /** A bound for a machine under load, not a measure. */
-jest.setTimeout(300_000);
 const MIB = 1024 ** 2;
 const GIB = 1024n ** 3n;
 

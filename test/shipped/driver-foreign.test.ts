@@ -1,5 +1,5 @@
 import { truncate } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { patch, text } from '../host/foreign/bytes.ts';
 import { FOREIGN, type ForeignKind, missingTool } from '../host/foreign/gallery.ts';
 import { imageChecksum } from './driver/image.ts';
@@ -10,9 +10,6 @@ import { liveOneLife } from './driver/session.ts';
 /** Attached at once; as many as a big node has, and three times fewer looks than one by one. */
 const BATCH = 26;
 const GIB = 1024n ** 3n;
-/** A bound for a machine under load, not a measure. */
-const TIMEOUT_MS = 600_000;
-jest.setTimeout(TIMEOUT_MS);
 
 const kinds = await Promise.all(FOREIGN.map(async (kind) => ({ kind, missing: await missingTool(kind) })));
 const batches = Array.from({ length: Math.ceil(kinds.length / BATCH) }, (_, at) =>

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import type { Made } from '../player/player.ts';
@@ -9,7 +9,6 @@ import { readLog } from './driver/seen.ts';
 import { bringUp, SMALL, takeDown } from './driver/session.ts';
 
 /** A bound for a machine under load, not a measure. */
-jest.setTimeout(300_000);
 const NOTICED_MS = 35_000;
 /** No other test has such a disk: should this loop device go to somebody else meanwhile, the pool does not want his. */
 const HUGE = { bytes: 600n * 1024n ** 3n, minSize: '550Gi' };

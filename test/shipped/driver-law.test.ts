@@ -1,12 +1,11 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { disk as patchedDisk, text } from '../host/foreign/bytes.ts';
 import { checksum } from '../host/lab.ts';
 import { TestNode } from './driver/node.ts';
 import { readLog, reasonOf, type StatusJson } from './driver/seen.ts';
 
 /** A bound for a machine under load, not a measure. */
-jest.setTimeout(300_000);
 const DIRTY_AT = 10 * 1024 ** 2;
 
 /** Law 1 in its details: no mark, no write. */

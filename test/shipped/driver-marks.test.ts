@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { patch, zeros } from '../host/foreign/bytes.ts';
 import { run } from '../host/lab/tool.ts';
 import { imageChecksum } from './driver/image.ts';
@@ -9,7 +9,6 @@ import { type PlanJson, readLog, reasonOf, type StatusJson } from './driver/seen
 import { liveOneLife } from './driver/session.ts';
 
 /** A bound for a machine under load, not a measure. */
-jest.setTimeout(300_000);
 const MIB = 1024 ** 2;
 const GIB = 1024n ** 3n;
 const NOTE = { at: MIB, lengthBytes: 8192 };

@@ -12,144 +12,119 @@ import { remaindersSeenBy } from './old-bytes/tenant.ts';
 
 const MIB = 1024n ** 2n;
 const SMALL_DISK_BYTES = 160n * MIB;
-const TIMEOUT_MS = 180_000;
 const TAKEN_TIMEOUT_MS = 60_000;
 const NUMBER_TRIES = 30;
 
 let node: TestNode;
 beforeEach(async () => {
   node = await TestNode.create();
-}, TIMEOUT_MS);
-afterEach(() => node[Symbol.asyncDispose](), TIMEOUT_MS);
+});
+afterEach(() => node[Symbol.asyncDispose]());
 
 describe.each(['none', 'discard', 'zero'] as const)(
   'After a tenant who filled the disk, sanitize: %s',
   (sanitize) => {
-    it(
-      'a block volume reads as zeros, and the files of an ext4 show nothing old',
-      async () => {
-        const disk = await node.disk('reused', SMALL_DISK_BYTES);
-        await startAndTake([{ paths: [disk], sanitize }]);
-        await liveAndDie('tenant-1');
-        await expectOnDisk(disk, sanitize === 'none' ? 'old bytes' : 'no old bytes');
-        await expectNothingOld([
-          { name: 'tenant-2', sizeBytes: 64n * MIB, access: 'block' },
-          { name: 'tenant-3', sizeBytes: 64n * MIB, access: 'ext4' },
-        ]);
-      },
-      TIMEOUT_MS,
-    );
+    it('a block volume reads as zeros, and the files of an ext4 show nothing old', async () => {
+      const disk = await node.disk('reused', SMALL_DISK_BYTES);
+      await startAndTake([{ paths: [disk], sanitize }]);
+      await liveAndDie('tenant-1');
+      await expectOnDisk(disk, sanitize === 'none' ? 'old bytes' : 'no old bytes');
+      await expectNothingOld([
+        { name: 'tenant-2', sizeBytes: 64n * MIB, access: 'block' },
+        { name: 'tenant-3', sizeBytes: 64n * MIB, access: 'ext4' },
+      ]);
+    });
   },
 );
 
 describe('Space that nobody sanitized', () => {
-  it(
-    'shows nothing old in the files of an xfs and of a btrfs',
-    async () => {
-      const disk = await node.disk('reused', 700n * MIB);
-      await startAndTake([{ paths: [disk], sanitize: 'none' }]);
-      await liveAndDie('tenant-1');
-      await expectOnDisk(disk, 'old bytes');
-      await expectNothingOld([
-        { name: 'tenant-2', sizeBytes: 300n * MIB, access: 'xfs' },
-        { name: 'tenant-3', sizeBytes: 256n * MIB, access: 'btrfs' },
-      ]);
-    },
-    TIMEOUT_MS,
-  );
+  it('shows nothing old in the files of an xfs and of a btrfs', async () => {
+    const disk = await node.disk('reused', 700n * MIB);
+    await startAndTake([{ paths: [disk], sanitize: 'none' }]);
+    await liveAndDie('tenant-1');
+    await expectOnDisk(disk, 'old bytes');
+    await expectNothingOld([
+      { name: 'tenant-2', sizeBytes: 300n * MIB, access: 'xfs' },
+      { name: 'tenant-3', sizeBytes: 256n * MIB, access: 'btrfs' },
+    ]);
+  });
 
-  it(
-    'reads as zeros where a block volume grew into it, for a reader who never stops reading as well',
-    async () => {
-      const disk = await node.disk('reused', SMALL_DISK_BYTES);
-      await startAndTake([{ paths: [disk], sanitize: 'none' }]);
-      await liveAndDie('tenant-1');
-      await expectOnDisk(disk, 'old bytes');
-      const made = await bringUp({ name: 'tenant-2', sizeBytes: 32n * MIB, access: 'block' });
-      const target = node.player.targetPath(made);
-      await write(target, 'mine');
-      const seen = await whileReading(target, 32n * MIB, () => node.player.expand(made, 128n * MIB));
-      expect(seen.filter(({ allZero }) => !allZero)).toEqual([]);
-      expect(await contentOf(target, Number(32n * MIB))).toMatchObject({
-        bytes: Number(96n * MIB),
-        allZero: true,
-      });
-      expect(await read(target, 4)).toBe('mine');
-    },
-    TIMEOUT_MS,
-  );
+  it('reads as zeros where a block volume grew into it, for a reader who never stops reading as well', async () => {
+    const disk = await node.disk('reused', SMALL_DISK_BYTES);
+    await startAndTake([{ paths: [disk], sanitize: 'none' }]);
+    await liveAndDie('tenant-1');
+    await expectOnDisk(disk, 'old bytes');
+    const made = await bringUp({ name: 'tenant-2', sizeBytes: 32n * MIB, access: 'block' });
+    const target = node.player.targetPath(made);
+    await write(target, 'mine');
+    const seen = await whileReading(target, 32n * MIB, () => node.player.expand(made, 128n * MIB));
+    expect(seen.filter(({ allZero }) => !allZero)).toEqual([]);
+    expect(await contentOf(target, Number(32n * MIB))).toMatchObject({
+      bytes: Number(96n * MIB),
+      allZero: true,
+    });
+    expect(await read(target, 4)).toBe('mine');
+  });
 });
 
 describe('A dirty disk that the configuration names with its fingerprint', () => {
-  it(
-    'is taken, and neither a block volume nor an ext4 nor the disk itself shows what was on it',
-    async () => {
-      const image = await node.lab.image('dirty.img', SMALL_DISK_BYTES);
-      await fillWithPattern(image);
-      const disk = await node.lab.attach(image);
-      await node.configure([{ paths: [disk] }]);
-      const { identity, fingerprint } = await node.json<WhyJson>(['why', disk]);
-      if (fingerprint === undefined) throw new Error(`why ${disk} tells no fingerprint`);
-      await startAndTake([{ paths: [disk], eraseAndTake: [{ disk: identity, found: fingerprint }] }]);
-      await expectOnDisk(disk, 'no old bytes');
-      await expectNothingOld([
-        { name: 'tenant-1', sizeBytes: 64n * MIB, access: 'block' },
-        { name: 'tenant-2', sizeBytes: 64n * MIB, access: 'ext4' },
-      ]);
-    },
-    TIMEOUT_MS,
-  );
+  it('is taken, and neither a block volume nor an ext4 nor the disk itself shows what was on it', async () => {
+    const image = await node.lab.image('dirty.img', SMALL_DISK_BYTES);
+    await fillWithPattern(image);
+    const disk = await node.lab.attach(image);
+    await node.configure([{ paths: [disk] }]);
+    const { identity, fingerprint } = await node.json<WhyJson>(['why', disk]);
+    if (fingerprint === undefined) throw new Error(`why ${disk} tells no fingerprint`);
+    await startAndTake([{ paths: [disk], eraseAndTake: [{ disk: identity, found: fingerprint }] }]);
+    await expectOnDisk(disk, 'no old bytes');
+    await expectNothingOld([
+      { name: 'tenant-1', sizeBytes: 64n * MIB, access: 'block' },
+      { name: 'tenant-2', sizeBytes: 64n * MIB, access: 'ext4' },
+    ]);
+  });
 });
 
 describe('A published block target', () => {
   const wanted: Wanted = { name: 'raw', sizeBytes: 8n * MIB, access: 'block' };
 
-  it(
-    'keeps its volume from being deleted, staged or not, and shows the same bytes after that',
-    async () => {
-      const disk = await node.disk('disk', SMALL_DISK_BYTES);
-      await startAndTake([{ paths: [disk] }]);
-      const made = await bringUp(wanted);
-      await fillWithPattern(node.player.targetPath(made));
-      await expectRefused(node.player.delete(made.id));
-      await node.player.unstage(made);
-      await expectRefused(node.player.delete(made.id));
-      await node.driver.kill();
-      await startAndTake([{ paths: [disk] }]);
-      await expectRefused(node.player.delete(made.id));
-      expect(await contentOf(node.player.targetPath(made))).toMatchObject({
-        bytes: Number(8n * MIB),
-        patternAt: 0,
-      });
-      expect((await node.player.create(wanted)).id).toBe(made.id);
-    },
-    TIMEOUT_MS,
-  );
+  it('keeps its volume from being deleted, staged or not, and shows the same bytes after that', async () => {
+    const disk = await node.disk('disk', SMALL_DISK_BYTES);
+    await startAndTake([{ paths: [disk] }]);
+    const made = await bringUp(wanted);
+    await fillWithPattern(node.player.targetPath(made));
+    await expectRefused(node.player.delete(made.id));
+    await node.player.unstage(made);
+    await expectRefused(node.player.delete(made.id));
+    await node.driver.kill();
+    await startAndTake([{ paths: [disk] }]);
+    await expectRefused(node.player.delete(made.id));
+    expect(await contentOf(node.player.targetPath(made))).toMatchObject({
+      bytes: Number(8n * MIB),
+      patternAt: 0,
+    });
+    expect((await node.player.create(wanted)).id).toBe(made.id);
+  });
 
-  it(
-    'whose device number went to another tenant during a crash is bound anew, and never shows the other',
-    async () => {
-      const [disk, other] = [
-        await node.disk('disk', SMALL_DISK_BYTES),
-        await node.disk('other', SMALL_DISK_BYTES),
-      ];
-      await partitionByHand(other);
-      await startAndTake([{ paths: [disk] }]);
-      const made = await bringUp(wanted);
-      const target = node.player.targetPath(made);
-      await write(target, 'mine');
-      await node.driver.kill();
-      await giveNumberAway(disk, made, other, target);
-      expect(await read(target, 16)).toBe('OLD TENANT BYTES');
-      await startAndTake([{ paths: [disk] }]);
-      await expectRefused(node.player.publish(made));
-      await node.player.stage(made);
-      await node.player.publish(made);
-      expect(await read(target, 4)).toBe('mine');
-      expect(await contentOf(target)).toMatchObject({ bytes: Number(8n * MIB), patternAt: undefined });
-    },
-    TIMEOUT_MS,
-  );
+  it('whose device number went to another tenant during a crash is bound anew, and never shows the other', async () => {
+    const [disk, other] = [
+      await node.disk('disk', SMALL_DISK_BYTES),
+      await node.disk('other', SMALL_DISK_BYTES),
+    ];
+    await partitionByHand(other);
+    await startAndTake([{ paths: [disk] }]);
+    const made = await bringUp(wanted);
+    const target = node.player.targetPath(made);
+    await write(target, 'mine');
+    await node.driver.kill();
+    await giveNumberAway(disk, made, other, target);
+    expect(await read(target, 16)).toBe('OLD TENANT BYTES');
+    await startAndTake([{ paths: [disk] }]);
+    await expectRefused(node.player.publish(made));
+    await node.player.stage(made);
+    await node.player.publish(made);
+    expect(await read(target, 4)).toBe('mine');
+    expect(await contentOf(target)).toMatchObject({ bytes: Number(8n * MIB), patternAt: undefined });
+  });
 });
 
 /** Ready means that the disks were looked at; one that somebody had open at that moment is taken by the next look. */

@@ -1,6 +1,6 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { call } from '../player/client.ts';
 import type { Driver } from '../player/driver.ts';
 import { TestNode } from './driver/node.ts';
@@ -9,7 +9,6 @@ import { readLog } from './driver/seen.ts';
 import { liveOneLife, SMALL } from './driver/session.ts';
 
 /** A bound for a machine under load, not a measure. */
-jest.setTimeout(300_000);
 const GIB = 1024n ** 3n;
 
 let node: TestNode;

@@ -231,5 +231,5 @@ describe('a table of which a power cut left a part', () => {
     } finally {
       await driver.stop();
     }
-  }, 240_000);
+  });
 });

@@ -1,13 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CreateVolumeRequest } from '../../src/csi/gen/csi/v1/CreateVolumeRequest.ts';
 import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import { capabilityOf, type Made, type Wanted } from '../player/player.ts';
 import { entryOf, mountsAt, partitionOf, refusal, tableOf, untilAvailable } from './volume/seen.ts';
 import { GIB, MIB, World } from './volume/world.ts';
-
-jest.setTimeout(120_000);
 
 let world: World;
 let disks: { readonly fast: string; readonly large: string; readonly small: string; readonly native: string };

@@ -1,13 +1,11 @@
 import { readFile, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import type { Made, Wanted } from '../player/player.ts';
 import { entryOf, rangeHolds, refusal, untilAvailable } from './volume/seen.ts';
 import { fill, MIB, World } from './volume/world.ts';
-
-jest.setTimeout(120_000);
 
 const BYTE = 0x5a;
 const CAP_SYS_RESOURCE = 24n;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
 import type { Made, Wanted } from '../player/player.ts';
 import {
@@ -16,8 +16,6 @@ import {
   VOLUME_TYPE,
 } from './volume/seen.ts';
 import { eventually, GIB, MIB, World } from './volume/world.ts';
-
-jest.setTimeout(120_000);
 
 let world: World;
 beforeAll(async () => {

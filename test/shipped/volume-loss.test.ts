@@ -1,6 +1,6 @@
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import type { Made, Wanted } from '../player/player.ts';
@@ -16,8 +16,6 @@ import {
   VOLUME_TYPE,
 } from './volume/seen.ts';
 import { attachAside, blank, eventually, MIB, World } from './volume/world.ts';
-
-jest.setTimeout(120_000);
 
 const DISK = 400n * MIB;
 const EXT4: Wanted = { name: 'pvc-ledger', sizeBytes: 32n * MIB, access: 'ext4' };

@@ -1,13 +1,11 @@
 import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import { capabilityOf, type Made, type Wanted } from '../player/player.ts';
 import { bytesOf, mountsAt, partitionOf, refusal } from './volume/seen.ts';
 import { GIB, MIB, World } from './volume/world.ts';
-
-jest.setTimeout(120_000);
 
 let world: World;
 beforeAll(async () => {
@@ -240,5 +238,5 @@ describe('NodePublishVolume() read-only, killed before every effect', () => {
       expect(await mountsAt(target)).toMatchObject([{ options: expect.arrayContaining(['ro']) }]);
       expect(await readdir(dirname(target))).toEqual(['mount']);
     }
-  }, 240_000);
+  });
 });

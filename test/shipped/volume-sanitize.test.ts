@@ -1,9 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { entryOf, QUARANTINE_TYPE, rangeHolds, tableOf } from './volume/seen.ts';
 import { eventually, fill, GIB, MIB, World } from './volume/world.ts';
-
-jest.setTimeout(120_000);
 
 const BYTE = 0x5a;
 

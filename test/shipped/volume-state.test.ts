@@ -1,12 +1,10 @@
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
 import type { Made, Wanted } from '../player/player.ts';
 import { entryOf, healthOf, mountsAt, partitionOf, refusal, tableOf, untilAvailable } from './volume/seen.ts';
 import { MIB, World } from './volume/world.ts';
-
-jest.setTimeout(120_000);
 
 const DISK = 800n * MIB;
 

@@ -1,12 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
 import type { Made, Wanted } from '../player/player.ts';
 import { healthOf, partitionOf, rangeHolds, refusal } from './volume/seen.ts';
 import { fill, GIB, MIB, World } from './volume/world.ts';
-
-jest.setTimeout(120_000);
 
 let world: World;
 beforeAll(async () => {

@@ -1,13 +1,11 @@
 import { copyFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { VolumeCapability } from '../../src/csi/gen/csi/v1/VolumeCapability.ts';
 import { call } from '../player/client.ts';
 import { capabilityOf, type Made, type Wanted } from '../player/player.ts';
 import { healthOf, refusal } from './volume/seen.ts';
 import { attachAside, eventually, MIB, World } from './volume/world.ts';
-
-jest.setTimeout(120_000);
 
 let world: World;
 beforeAll(async () => {
