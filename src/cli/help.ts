@@ -1,4 +1,5 @@
-import { COMMANDS, type Command, OPTIONS, variableOf } from './options.ts';
+import { optionLines } from './arguments.ts';
+import { COMMANDS, type Command, OPTIONS } from './options.ts';
 
 const PURPOSE: { readonly [C in Command]: string } = {
   node: 'serve CSI on this node: discover, take, carve, mount, wipe',
@@ -30,13 +31,4 @@ export function helpText(command: Command | undefined): string {
     'status, plan and why read by themselves: they work with no driver running, and want root.',
     '',
   ].join('\n');
-}
-
-function optionLines(
-  name: string,
-  { placeholder, help, fallback, alias }: (typeof OPTIONS)[keyof typeof OPTIONS],
-): readonly string[] {
-  const variables = [variableOf(name), ...(alias === undefined ? [] : [alias])].join(', ');
-  const preset = fallback === undefined ? '' : ` (default ${fallback})`;
-  return [`  --${name} ${placeholder}`.trimEnd(), `      ${help}${preset}; or ${variables}`];
 }

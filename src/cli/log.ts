@@ -1,7 +1,7 @@
 import { type Logger, pino } from 'pino';
 import type { ExecEvent } from '../host/exec.ts';
 import type { Notice } from '../model/notice.ts';
-import type { LogLevel } from './options.ts';
+import type { LogLevel } from './log-level.ts';
 
 /** One JSON object a line on standard output, synchronous: what was logged before a kill is there. */
 export function createLog(level: LogLevel): Logger {

@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
-import { DriverError, messageOf } from '../model/errors.ts';
+import { type Described, parseArguments, textOf, type Values, variableOf, wrong } from './arguments.ts';
 import { DEFAULT_PATH } from './configuration.ts';
+import { LOG_LEVEL, type LogLevel, logLevelOf } from './log-level.ts';
 
 /** What a person or a manifest may say on the command line; every option also as INSTANCE_STORE_CSI_<OPTION>. */
 
@@ -17,9 +17,6 @@ export type Options = {
   readonly json: boolean;
 };
 
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
-
 export type Invocation =
   | { readonly is: 'help'; readonly command: Command | undefined }
   | { readonly is: 'version' }
@@ -32,76 +29,61 @@ export type Invocation =
 
 type OptionName = 'endpoint' | 'config' | 'state-dir' | 'node-name' | 'machine-id' | 'log-level' | 'json';
 
-type Described = {
-  readonly type: 'string' | 'boolean';
-  readonly placeholder: string;
-  readonly help: string;
-  readonly fallback: string | undefined;
-  /** Variables that others set for us: Kubernetes' downward API and the CSI specification. */
-  readonly alias?: string;
-  readonly commands: readonly Command[];
-};
-
-export const OPTIONS: { readonly [N in OptionName]: Described } = {
-  endpoint: {
-    type: 'string',
-    placeholder: 'unix:///PATH',
-    help: 'Unix socket to serve CSI on',
-    fallback: 'unix:///run/instance-store-csi/csi.sock',
-    alias: 'CSI_ENDPOINT',
-    commands: ['node'],
-  },
-  config: {
-    type: 'string',
-    placeholder: 'FILE',
-    help: `configuration of the pools (default ${DEFAULT_PATH}, if it is there); without one: a pool "instance-store" of the local disks of known clouds`,
-    fallback: undefined,
-    commands: COMMANDS,
-  },
-  'state-dir': {
-    type: 'string',
-    placeholder: 'DIR',
-    help: 'records of volumes and the lock; one driver at a time',
-    fallback: '/var/lib/instance-store-csi',
-    commands: COMMANDS,
-  },
-  'node-name': {
-    type: 'string',
-    placeholder: 'NAME',
-    help: "this node's name: CSI node id and topology value",
-    fallback: undefined,
-    alias: 'NODE_NAME',
-    commands: COMMANDS,
-  },
-  'machine-id': {
-    type: 'string',
-    placeholder: 'ID',
-    help: "this machine's identity (default: cloud instance id, DMI product UUID, or /etc/machine-id)",
-    fallback: undefined,
-    commands: COMMANDS,
-  },
-  'log-level': {
-    type: 'string',
-    placeholder: LOG_LEVELS.join('|'),
-    help: 'debug also shows every host command',
-    fallback: 'info',
-    commands: ['node'],
-  },
-  json: {
-    type: 'boolean',
-    placeholder: '',
-    help: 'answer as JSON, for machines',
-    fallback: undefined,
-    commands: ['status', 'plan', 'why'],
-  },
-};
+export const OPTIONS: { readonly [N in OptionName]: Described & { readonly commands: readonly Command[] } } =
+  {
+    endpoint: {
+      type: 'string',
+      placeholder: 'unix:///PATH',
+      help: 'Unix socket to serve CSI on',
+      fallback: 'unix:///run/instance-store-csi/csi.sock',
+      alias: 'CSI_ENDPOINT',
+      commands: ['node'],
+    },
+    config: {
+      type: 'string',
+      placeholder: 'FILE',
+      help: `configuration of the pools (default ${DEFAULT_PATH}, if it is there); without one: a pool "instance-store" of the local disks of known clouds`,
+      fallback: undefined,
+      commands: COMMANDS,
+    },
+    'state-dir': {
+      type: 'string',
+      placeholder: 'DIR',
+      help: 'records of volumes and the lock; one driver at a time',
+      fallback: '/var/lib/instance-store-csi',
+      commands: COMMANDS,
+    },
+    'node-name': {
+      type: 'string',
+      placeholder: 'NAME',
+      help: "this node's name: CSI node id and topology value",
+      fallback: undefined,
+      alias: 'NODE_NAME',
+      commands: COMMANDS,
+    },
+    'machine-id': {
+      type: 'string',
+      placeholder: 'ID',
+      help: "this machine's identity (default: cloud instance id, DMI product UUID, or /etc/machine-id)",
+      fallback: undefined,
+      commands: COMMANDS,
+    },
+    'log-level': { ...LOG_LEVEL, help: 'debug also shows every host command', commands: ['node'] },
+    json: {
+      type: 'boolean',
+      placeholder: '',
+      help: 'answer as JSON, for machines',
+      fallback: undefined,
+      commands: ['status', 'plan', 'why'],
+    },
+  };
 
 /** @throws DriverError `invalid-argument` naming the option, what was found and what is wanted */
 export function parseInvocation(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Invocation {
-  const { values, positionals } = parse(argv);
+  const { values, positionals } = parseArguments(argv, OPTIONS);
   const [commandText, subject, ...rest] = positionals;
   const command = COMMANDS.find((known) => known === commandText);
   if (values.version === true) return { is: 'version' };
@@ -116,56 +98,25 @@ export function parseInvocation(
   return { is: 'run', command, subject, options: optionsFor(command, values, env) };
 }
 
-type Values = Readonly<Record<string, string | boolean | undefined>>;
-
-function parse(argv: readonly string[]): {
-  readonly values: Values;
-  readonly positionals: readonly string[];
-} {
-  const known = Object.fromEntries(Object.entries(OPTIONS).map(([name, { type }]) => [name, { type }]));
-  try {
-    const options = {
-      ...known,
-      help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean' },
-    } as const;
-    return parseArgs({ args: [...argv], options, allowPositionals: true });
-  } catch (error) {
-    throw wrong(messageOf(error));
-  }
-}
-
 function optionsFor(
   command: Command,
   values: Values,
   env: Readonly<Record<string, string | undefined>>,
 ): Options {
-  const text = (name: OptionName): string | undefined => {
-    const { alias, fallback } = OPTIONS[name];
-    const given = values[name];
-    if (typeof given === 'string') return given;
-    return env[variableOf(name)] ?? (alias === undefined ? undefined : env[alias]) ?? fallback;
-  };
+  const text = (name: OptionName): string | undefined => textOf(name, OPTIONS[name], values, env);
   for (const name of Object.keys(values)) {
     if (name in OPTIONS && !OPTIONS[name as OptionName].commands.includes(command))
       throw wrong(`${command} has no option --${name}`);
   }
-  const logLevel = LOG_LEVELS.find((level) => level === text('log-level'));
-  if (logLevel === undefined)
-    throw wrong(`--log-level is "${text('log-level')}", want one of ${LOG_LEVELS.join(', ')}`);
   return {
     endpoint: text('endpoint') ?? '',
     config: text('config'),
     stateDir: absolute('--state-dir', text('state-dir') ?? ''),
     nodeName: nodeName(text('node-name')),
     machineId: text('machine-id'),
-    logLevel,
+    logLevel: logLevelOf(text('log-level')),
     json: values.json === true || env[variableOf('json')] === 'true',
   };
-}
-
-export function variableOf(name: string): string {
-  return `INSTANCE_STORE_CSI_${name.toUpperCase().replaceAll('-', '_')}`;
 }
 
 function absolute(option: string, path: string): string {
@@ -180,8 +131,4 @@ function nodeName(name: string | undefined): string {
   throw wrong(
     `--node-name is "${name}", want at most 63 letters, digits, ".", "_" or "-", with a letter or digit at both ends`,
   );
-}
-
-function wrong(message: string): DriverError {
-  return new DriverError('invalid-argument', message);
 }

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { OPTIONS, variableOf } from '../../../src/cli/options.ts';
+import { variableOf } from '../../../src/cli/arguments.ts';
+import { OPTIONS } from '../../../src/cli/options.ts';
 import { ERROR_KINDS } from '../../../src/model/errors.ts';
 import { REFUSALS } from '../../../src/model/judge.ts';
 import { ROOT } from './planted.ts';
