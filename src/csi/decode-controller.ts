@@ -2,7 +2,12 @@ import { DriverError } from '../model/errors.ts';
 import type { Capability, CreateRequest, VolumeContext, VolumeParameters } from '../model/volume.ts';
 import { decodeCapabilities, demandCapabilities, fsTypeOf } from './decode-capability.ts';
 import { checkText, demandText, refuse, type StringMap } from './decode-field.ts';
-import { decodeCapacityParameters, decodeContext, decodeParameters } from './decode-parameters.ts';
+import {
+  decodeCapacityParameters,
+  decodeClaim,
+  decodeContext,
+  decodeParameters,
+} from './decode-parameters.ts';
 import { decodeSize } from './decode-size.ts';
 import type { CreateVolumeRequest__Output } from './gen/csi/v1/CreateVolumeRequest.ts';
 import type { GetCapacityRequest__Output } from './gen/csi/v1/GetCapacityRequest.ts';
@@ -27,6 +32,7 @@ export function decodeCreate(raw: CreateVolumeRequest__Output): CreateRequest {
     size: decodeSize('capacity_range', raw.capacity_range),
     capabilities,
     parameters: decodeParameters(raw.parameters, fsTypeOf(capabilities)),
+    claim: decodeClaim(raw.parameters),
   };
 }
 

@@ -1,7 +1,7 @@
 import { checkMkfsOptions } from '../host/mkfs-options.ts';
 import { DriverError } from '../model/errors.ts';
 import { parseUuid } from '../model/uuid.ts';
-import type { FsType, VolumeContext, VolumeParameters } from '../model/volume.ts';
+import type { Claim, FsType, VolumeContext, VolumeParameters } from '../model/volume.ts';
 import { checkMap, checkText, quote, refuse, type StringMap } from './decode-field.ts';
 
 const KNOWN = ['pool', 'mkfsOptions', 'onDataLoss'] as const;
@@ -25,6 +25,14 @@ export function decodeParameters(raw: StringMap, fsType: FsType | undefined): Vo
     pool: decodePool('parameters.pool', raw.pool),
     mkfsOptions: decodeMkfsOptions(raw.mkfsOptions, fsType),
   };
+}
+
+/** Whose volume it is, where external-provisioner tells all of it. Never refused: no answer depends on it. */
+export function decodeClaim(raw: StringMap): Claim | undefined {
+  const [namespace, name, volume] = ['pvc/namespace', 'pvc/name', 'pv/name'].map(
+    (key) => raw[`${SIDECAR_PREFIX}${key}`],
+  );
+  return namespace && name && volume ? { namespace, name, volume } : undefined;
 }
 
 /**

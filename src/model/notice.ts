@@ -1,9 +1,16 @@
 import type { Refusal } from './judge.ts';
 import type { Uuid } from './uuid.ts';
+import type { Claim, FsType } from './volume.ts';
 
 /** What happens, told once; log lines, events and metrics are made from it. */
 export type Notice =
-  | { readonly notice: 'disk-taken'; readonly disk: string; readonly pool: string; readonly mark: Uuid }
+  | {
+      readonly notice: 'disk-taken';
+      readonly disk: string;
+      readonly identity: string;
+      readonly pool: string;
+      readonly mark: Uuid;
+    }
   | {
       readonly notice: 'erasing';
       readonly disk: string;
@@ -13,11 +20,20 @@ export type Notice =
   | {
       readonly notice: 'disk-refused';
       readonly disk: string;
+      readonly identity: string | undefined;
+      /** Those that match the disk. */
+      readonly pools: readonly string[];
       readonly reason: Refusal;
       readonly detail: string;
     }
   | { readonly notice: 'disk-served'; readonly disk: string; readonly pool: string; readonly mark: Uuid }
-  | { readonly notice: 'disk-gone'; readonly disk: string; readonly pool: string; readonly mark: Uuid }
+  | {
+      readonly notice: 'disk-gone';
+      readonly disk: string;
+      readonly identity: string;
+      readonly pool: string;
+      readonly mark: Uuid;
+    }
   | { readonly notice: 'pool-differs'; readonly disk: string; readonly pool: string; readonly what: string }
   | { readonly notice: 'step'; readonly step: string; readonly durationMs: number }
   | { readonly notice: 'step-failed'; readonly step: string; readonly error: string }
@@ -30,15 +46,30 @@ export type Notice =
   | {
       readonly notice: 'provisioned';
       readonly handle: Uuid;
+      readonly claim: Claim | undefined;
       readonly disk: string;
+      readonly identity: string;
       readonly sizeBytes: bigint;
     }
-  | { readonly notice: 'prepared'; readonly handle: Uuid; readonly what: string; readonly durationMs: number }
-  | { readonly notice: 'expanded'; readonly handle: Uuid; readonly sizeBytes: bigint }
+  | {
+      readonly notice: 'prepared';
+      readonly handle: Uuid;
+      readonly claim: Claim | undefined;
+      readonly what: FsType | 'zeros';
+      readonly durationMs: number;
+    }
+  | {
+      readonly notice: 'expanded';
+      readonly handle: Uuid;
+      readonly claim: Claim | undefined;
+      readonly sizeBytes: bigint;
+    }
   | {
       readonly notice: 'quarantined';
       readonly handle: Uuid;
+      readonly claim: Claim | undefined;
       readonly disk: string;
+      readonly identity: string;
       readonly sizeBytes: bigint;
     }
   | {
@@ -51,6 +82,7 @@ export type Notice =
       readonly notice: 'sanitized';
       readonly slice: Uuid;
       readonly disk: string;
+      readonly identity: string;
       readonly sizeBytes: bigint;
       readonly durationMs: number;
     }
@@ -58,9 +90,16 @@ export type Notice =
       readonly notice: 'sanitize-failed';
       readonly slice: Uuid;
       readonly disk: string;
+      readonly identity: string;
       readonly error: string;
     }
-  | { readonly notice: 'data-loss'; readonly handle: Uuid; readonly reason: string; readonly message: string }
+  | {
+      readonly notice: 'data-loss';
+      readonly handle: Uuid;
+      readonly claim: Claim | undefined;
+      readonly reason: string;
+      readonly message: string;
+    }
   | { readonly notice: 'record-set-aside'; readonly file: string };
 
 export type Notify = (notice: Notice) => void;

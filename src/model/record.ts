@@ -1,5 +1,5 @@
 import { parseUuid, type Uuid } from './uuid.ts';
-import type { Access, AccessMode } from './volume.ts';
+import type { Access, AccessMode, Claim } from './volume.ts';
 import { ACCESS_MODES, FS_TYPES } from './volume.ts';
 
 /**
@@ -25,6 +25,8 @@ export type VolumeRecord = {
   readonly disk: string;
   readonly slot: string;
   readonly createdAt: string;
+  /** Undefined in records of older drivers, and where nobody told. */
+  readonly claim: Claim | undefined;
 };
 
 export function encodeRecord(record: VolumeRecord): string {
@@ -60,6 +62,8 @@ function fromRaw(raw: Raw): VolumeRecord | undefined {
   if (name === undefined || pool === undefined || disk === undefined || slot === undefined) return undefined;
   if (createdAt === undefined || !isGeneration(raw.generation) || !isTexts(raw.mkfsOptions)) return undefined;
   if (isMalformed(raw, 'requiredBytes') || isMalformed(raw, 'limitBytes')) return undefined;
+  const claim = claimOf(raw.claim as Raw | undefined);
+  if (raw.claim !== undefined && claim === undefined) return undefined;
   return {
     formatVersion: 1,
     state,
@@ -76,7 +80,15 @@ function fromRaw(raw: Raw): VolumeRecord | undefined {
     disk,
     slot,
     createdAt,
+    claim,
   };
+}
+
+function claimOf(raw: Raw | undefined): Claim | undefined {
+  if (typeof raw !== 'object' || raw === null) return undefined;
+  const [namespace, name, volume] = ['namespace', 'name', 'volume'].map((key) => textOf(raw, key));
+  const isWhole = namespace !== undefined && name !== undefined && volume !== undefined;
+  return isWhole ? { namespace, name, volume } : undefined;
 }
 
 function textOf(raw: Raw, key: string): string | undefined {

@@ -34,6 +34,12 @@ export type VolumeParameters = {
   readonly mkfsOptions: readonly string[];
 };
 
+/**
+ * The PersistentVolumeClaim that a volume is made for, and the name of its PersistentVolume, as external-provisioner
+ * tells with --extra-create-metadata. It tells people whose volume it is, and decides nothing.
+ */
+export type Claim = { readonly namespace: string; readonly name: string; readonly volume: string };
+
 /** capacity_range of CSI; undefined = not given. */
 export type SizeRange = {
   readonly requiredBytes: bigint | undefined;
@@ -45,6 +51,7 @@ export type CreateRequest = {
   readonly size: SizeRange;
   readonly capabilities: readonly Capability[];
   readonly parameters: VolumeParameters;
+  readonly claim: Claim | undefined;
 };
 
 /** volume_context: which mark bore the volume when it was made (design.md, "Volume context"). Empty for a hand-made PV. */

@@ -41,5 +41,10 @@ export class Device {
   }
 }
 
+/** The disk of a device as people find it: where it is now, and what it is found again by. */
+export function nameOf({ disk, note }: Device): { readonly disk: string; readonly identity: string } {
+  return { disk: disk.path, identity: note.disk };
+}
+
 /** A slice together with the device that bears it. */
 export type Placed = { readonly device: Device; readonly slice: Slice };

@@ -2,13 +2,14 @@ import { freeBytes } from '../model/allocate.ts';
 import { maxOf } from '../model/bytes.ts';
 import { messageOf } from '../model/errors.ts';
 import { TABLE_ENTRIES } from '../model/gpt.ts';
+import { poolsFor } from '../model/judge.ts';
 import type { OwnerMark } from '../model/mark.ts';
 import type { Pool } from '../model/pool.ts';
 import { describeStep, type Step } from '../model/step.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { Capacity } from '../model/volume.ts';
 import type { PoolsContext } from './context.ts';
-import { Device, type Placed } from './device.ts';
+import { Device, nameOf, type Placed } from './device.ts';
 import { addPartition, compareKernel, dropPartition, resizePartition } from './kernel.ts';
 import { isSame, type Look, type Looked, look } from './look.ts';
 import { differenceOf, planDisk } from './plan.ts';
@@ -98,7 +99,7 @@ export class Pools {
       );
       if (here) continue;
       this.byMark.delete(mark);
-      this.context.notify({ notice: 'disk-gone', disk: device.disk.path, pool: device.note.pool, mark });
+      this.context.notify({ notice: 'disk-gone', ...nameOf(device), pool: device.note.pool, mark });
     }
   }
 
@@ -107,7 +108,9 @@ export class Pools {
       const before = this.disks.find((one) => isSame(one.disk, disk))?.verdict;
       if (verdict.is !== 'refused') continue;
       if (before?.is === 'refused' && before.first.reason === verdict.first.reason) continue;
-      this.context.notify({ notice: 'disk-refused', disk: disk.path, ...verdict.first });
+      const pools = poolsFor(disk, this.context.configuration.pools).map(({ name }) => name);
+      const { path, identity } = disk;
+      this.context.notify({ notice: 'disk-refused', disk: path, identity, pools, ...verdict.first });
     }
   }
 
@@ -135,8 +138,8 @@ export class Pools {
     const durationMs = performance.now() - startedAtMs;
     this.context.notify({ notice: 'step', step: describeStep(step), durationMs });
     if (taken !== undefined) {
-      const { pool, mark: id } = taken.note;
-      this.context.notify({ notice: 'disk-taken', disk: looked.disk.path, pool, mark: id });
+      const { disk: identity, pool, mark: id } = taken.note;
+      this.context.notify({ notice: 'disk-taken', disk: looked.disk.path, identity, pool, mark: id });
     }
     return taken;
   }

@@ -8,7 +8,7 @@ import type { Pool } from '../model/pool.ts';
 import type { VolumeRecord } from '../model/record.ts';
 import { handleFor, type Uuid } from '../model/uuid.ts';
 import type { Capability, CreateRequest, VolumeInfo, VolumeParameters } from '../model/volume.ts';
-import type { Device, Placed } from '../pools/device.ts';
+import { type Device, nameOf, type Placed } from '../pools/device.ts';
 import { carve, freeSlice, openSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { onlySlice } from './find.ts';
@@ -87,7 +87,8 @@ async function carveNew(context: VolumesContext, handle: Uuid, request: CreateRe
   if (placed === undefined || planned === undefined) throw noRoom(context, pool, request, minimumBytes);
   await context.records.write({ ...planned, state: 'committed' });
   const { device, slice } = placed;
-  context.notify({ notice: 'provisioned', handle, disk: device.disk.path, sizeBytes: slice.sizeBytes });
+  const { sizeBytes } = slice;
+  context.notify({ notice: 'provisioned', handle, claim: request.claim, ...nameOf(device), sizeBytes });
   return infoOf(placed);
 }
 
@@ -115,6 +116,7 @@ function recordOf(
     disk: note.disk,
     slot: disk.sysPath,
     createdAt: new Date().toISOString(),
+    claim: request.claim,
   };
 }
 

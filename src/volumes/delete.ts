@@ -1,7 +1,7 @@
 import { readMounts } from '../host/proc.ts';
 import { DriverError } from '../model/errors.ts';
 import { isHandleOf, type Uuid } from '../model/uuid.ts';
-import type { Placed } from '../pools/device.ts';
+import { nameOf, type Placed } from '../pools/device.ts';
 import { quarantineSlice, usersOfSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { onlySlice } from './find.ts';
@@ -17,10 +17,11 @@ export async function deleteVolume(context: VolumesContext, handle: Uuid): Promi
   const placed = onlySlice(context, handle);
   if (placed === undefined) return forget(context, handle);
   await undoStaleStaging(context, placed);
+  const claim = context.records.get(handle)?.claim;
   const quarantine = await quarantineSlice(context.exec, placed);
   await context.records.remove(handle);
   const { sizeBytes } = placed.slice;
-  context.notify({ notice: 'quarantined', handle, disk: placed.device.disk.path, sizeBytes });
+  context.notify({ notice: 'quarantined', handle, claim, ...nameOf(placed.device), sizeBytes });
   return quarantine;
 }
 

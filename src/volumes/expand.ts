@@ -34,7 +34,8 @@ export async function expandVolume(context: VolumesContext, request: ExpandReque
   const record = context.records.get(placed.slice.id);
   if (record !== undefined && record.sizeBytes !== grown.sizeBytes) {
     await context.records.write({ ...record, sizeBytes: grown.sizeBytes });
-    context.notify({ notice: 'expanded', handle: placed.slice.id, sizeBytes: grown.sizeBytes });
+    const { handle, claim } = record;
+    context.notify({ notice: 'expanded', handle, claim, sizeBytes: grown.sizeBytes });
   }
   return grown.sizeBytes;
 }

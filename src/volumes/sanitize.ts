@@ -4,7 +4,7 @@ import { canDiscard } from '../host/sysfs.ts';
 import { assertNever, messageOf } from '../model/errors.ts';
 import type { Sanitize } from '../model/pool.ts';
 import type { Uuid } from '../model/uuid.ts';
-import type { Placed } from '../pools/device.ts';
+import { nameOf, type Placed } from '../pools/device.ts';
 import { freeSlice, openSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { inPieces, zeroPartition } from './prepare.ts';
@@ -59,18 +59,18 @@ export class Sanitizer {
   private async work(placed: Placed): Promise<void> {
     const { id, sizeBytes } = placed.slice;
     const startedAtMs = performance.now();
-    const disk = placed.device.disk.path;
+    const name = nameOf(placed.device);
     try {
       if (this.stopped) return;
       await this.sanitize(placed);
       await freeSlice(this.context.exec, placed);
       this.running.delete(id);
       const durationMs = performance.now() - startedAtMs;
-      this.context.notify({ notice: 'sanitized', slice: id, disk, sizeBytes, durationMs });
+      this.context.notify({ notice: 'sanitized', slice: id, ...name, sizeBytes, durationMs });
     } catch (error) {
       if (error instanceof Stopped) return;
       this.running.set(id, { doneBytes: 0n, ofBytes: sizeBytes, error: messageOf(error) });
-      this.context.notify({ notice: 'sanitize-failed', slice: id, disk, error: messageOf(error) });
+      this.context.notify({ notice: 'sanitize-failed', slice: id, ...name, error: messageOf(error) });
       this.retryLater(placed);
     }
   }

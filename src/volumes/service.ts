@@ -82,6 +82,7 @@ export class VolumeService implements Volumes {
       size,
       capabilities,
       parameters: { ...parameters, mkfsOptions: record.mkfsOptions },
+      claim: record.claim,
     });
   }
 
@@ -173,7 +174,9 @@ export class VolumeService implements Volumes {
     if (loss === undefined || this.toldLost.has(handle)) return;
     this.toldLost.add(handle);
     const { message, reason } = loss;
-    if (loss.status === 'DATA_LOSS') this.context.notify({ notice: 'data-loss', handle, reason, message });
+    const claim = this.context.records.get(handle)?.claim;
+    if (loss.status === 'DATA_LOSS')
+      this.context.notify({ notice: 'data-loss', handle, claim, reason, message });
     else this.context.notify({ notice: 'contradiction', about: `volume ${handle}`, label, what: message });
   }
 

@@ -150,15 +150,16 @@ async function prepareMount(
   const startedAtMs = performance.now();
   await unmountAll(context, path);
   await expectNobody(placed);
-  const mkfsOptions = context.records.get(id)?.mkfsOptions ?? [];
+  const record = context.records.get(id);
   await placed.device.lock.shared(async () => {
-    await makeFilesystem(context, partition, id, access.fsType, mkfsOptions);
+    await makeFilesystem(context, partition, id, access.fsType, record?.mkfsOptions ?? []);
     await mountAndCheck(context, placed, partition, access, path);
   });
   await setPrepared(context.exec, placed, 'mount');
   context.notify({
     notice: 'prepared',
     handle: id,
+    claim: record?.claim,
     what: access.fsType,
     durationMs: performance.now() - startedAtMs,
   });
@@ -217,7 +218,9 @@ async function prepareBlock(
   await zeroPartition(context, placed.device.lock, partition);
   await setPrepared(context.exec, placed, 'block');
   const durationMs = performance.now() - startedAtMs;
-  context.notify({ notice: 'prepared', handle: placed.slice.id, what: 'zeros', durationMs });
+  const handle = placed.slice.id;
+  const claim = context.records.get(handle)?.claim;
+  context.notify({ notice: 'prepared', handle, claim, what: 'zeros', durationMs });
 }
 
 /** Binds a device node on a file, or finds it bound; one that shows another device by now is bound anew. */

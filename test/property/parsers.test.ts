@@ -41,6 +41,7 @@ const anyRecord: fc.Arbitrary<VolumeRecord> = fc.record({
   disk: anyText,
   slot: anyText,
   createdAt: anyText,
+  claim: fc.option(fc.record({ namespace: anyText, name: anyText, volume: anyText }), { nil: undefined }),
 });
 
 describe('decodeNote()', () => {

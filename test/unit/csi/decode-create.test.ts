@@ -13,7 +13,9 @@ describe('decodeCreate()', () => {
         pool: 'fast',
         mkfsOptions: '-m 1',
         onDataLoss: 'fail',
-        'csi.storage.k8s.io/pvc/name': 'x',
+        'csi.storage.k8s.io/pvc/name': 'ledger-0',
+        'csi.storage.k8s.io/pvc/namespace': 'shop',
+        'csi.storage.k8s.io/pv/name': 'pvc-1',
       },
     });
     expect(decodeCreate(request)).toEqual({
@@ -26,6 +28,7 @@ describe('decodeCreate()', () => {
         },
       ],
       parameters: { pool: 'fast', mkfsOptions: ['-m', '1'] },
+      claim: { namespace: 'shop', name: 'ledger-0', volume: 'pvc-1' },
     });
   });
 
@@ -34,6 +37,15 @@ describe('decodeCreate()', () => {
     expect(capabilities[0]?.access).toEqual({ type: 'mount', fsType: 'xfs', mountFlags: [] });
     expect(size).toEqual({ requiredBytes: undefined, limitBytes: undefined });
     expect(decodeCreate(create({ capacity_range: range('0') })).size).toEqual(size);
+  });
+
+  it('refuses no claim, however long its name and whatever is missing', () => {
+    const of = (parameters: Readonly<Record<string, string>>) => decodeCreate(create({ parameters })).claim;
+    const name = 'x'.repeat(253);
+    const whole = { 'csi.storage.k8s.io/pvc/namespace': 'shop', 'csi.storage.k8s.io/pv/name': 'pvc-1' };
+    expect(of({ ...whole, 'csi.storage.k8s.io/pvc/name': name })).toMatchObject({ name });
+    expect(of(whole)).toBeUndefined();
+    expect(of({})).toBeUndefined();
   });
 
   it('lets a class with mkfsOptions serve raw block too', () => {

@@ -27,6 +27,7 @@ const RECORD: VolumeRecord = {
   disk: NOTE.disk,
   slot: '/devices/nvme1n1',
   createdAt: NOTE.takenAt,
+  claim: undefined,
 };
 
 const REQUEST: CreateRequest = {
@@ -34,6 +35,7 @@ const REQUEST: CreateRequest = {
   size: { requiredBytes: 2n * GIB, limitBytes: undefined },
   capabilities: [XFS],
   parameters: { pool: 'fast', mkfsOptions: ['-i', 'size=512'] },
+  claim: undefined,
 };
 
 const noatime: Capability = { ...XFS, access: { type: 'mount', fsType: 'xfs', mountFlags: ['noatime'] } };
@@ -44,6 +46,7 @@ describe('incompatibility()', () => {
     ['less', { size: { requiredBytes: GIB, limitBytes: undefined } }],
     ['any size', { size: { requiredBytes: undefined, limitBytes: undefined } }],
     ['a limit of just its size', { size: { requiredBytes: undefined, limitBytes: 2n * GIB } }],
+    ['another claim', { claim: { namespace: 'shop', name: 'ledger', volume: 'pvc-1' } }],
     ['any pool', { parameters: { ...REQUEST.parameters, pool: undefined } }],
     ['other mount flags', { capabilities: [noatime] }],
   ])('finds none when a repeated call asks for %s', (_what, change) => {

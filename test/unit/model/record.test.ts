@@ -20,6 +20,7 @@ const RECORD: VolumeRecord = {
   disk: NOTE.disk,
   slot: '/devices/pci0000:00/nvme1n1',
   createdAt: '2026-01-02T03:04:05.678Z',
+  claim: { namespace: 'shop', name: 'ledger-0', volume: 'pvc-1' },
 };
 
 describe('decodeRecord()', () => {
@@ -32,10 +33,16 @@ describe('decodeRecord()', () => {
     { capabilities: [] },
     { capabilities: [{ access: { type: 'block' }, mode: 'SINGLE_NODE_MULTI_WRITER' }] },
     { mkfsOptions: [] },
+    { claim: undefined },
     { name: 'a name with "quotes"\nand lines ä 😀' },
   ])('reads back what encodeRecord() wrote with %p', (change) => {
     const record = { ...RECORD, ...change };
     expect(decodeRecord(encodeRecord(record))).toEqual(record);
+  });
+
+  it('reads a record of a driver that knew no claims', () => {
+    const { claim: _, ...older } = JSON.parse(encodeRecord(RECORD)) as Record<string, unknown>;
+    expect(decodeRecord(JSON.stringify(older))).toEqual({ ...RECORD, claim: undefined });
   });
 
   it.each([
@@ -74,6 +81,9 @@ describe('decodeRecord()', () => {
     ['createdAt', undefined],
     ['mkfsOptions', 'size=512'],
     ['mkfsOptions', [1]],
+    ['claim', null],
+    ['claim', 'ledger-0'],
+    ['claim', { namespace: 'shop', name: 'ledger-0' }],
     ['capabilities', {}],
     ['capabilities', [null]],
     ['capabilities', [{}]],
