@@ -9,10 +9,12 @@ import { VERSION } from './cli/version.ts';
 import { serve } from './csi/server.ts';
 import { crashpointsFromEnvironment } from './host/crashpoint.ts';
 import { createDurable } from './host/durable.ts';
-import { createExec } from './host/exec.ts';
+import { createExec, type ExecListener } from './host/exec.ts';
 import { acquireLock } from './host/lock.ts';
 import { machineId } from './host/machine.ts';
 import { watchDevices } from './host/watch.ts';
+import { createNodeMetrics, type NodeMetrics } from './metrics/node.ts';
+import { type MetricsServer, serveMetrics } from './metrics/server.ts';
 import type { Notice } from './model/notice.ts';
 import { type Configuration, DRIVER_NAME, type Self } from './model/pool.ts';
 import { Pools } from './pools/pools.ts';
@@ -38,10 +40,13 @@ export async function serveNode(
   };
   await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
   const standby = createStandby();
+  const metrics = createNodeMetrics(VERSION);
+  const metricsServer = await startMetrics(options, metrics, log);
   const server = await serve({
     endpoint: options.endpoint,
     volumes: standby.volumes,
     log,
+    onCall: metrics.onCall,
     driverName: DRIVER_NAME,
     version: VERSION,
     nodeId: self.node,
@@ -51,11 +56,23 @@ export async function serveNode(
   log.info({ endpoint: options.endpoint, self, version: VERSION }, 'serving');
   try {
     const lockFd = await waitForLock(options.stateDir, standby, log, stop);
-    if (lockFd !== undefined) await work(options, configuration, self, lockFd, standby, log, stop);
+    if (lockFd !== undefined) await work(options, configuration, self, lockFd, standby, metrics, log, stop);
   } finally {
     await server.stop();
+    await metricsServer?.stop();
     log.info('stopped');
   }
+}
+
+async function startMetrics(
+  { metricsAddress }: Options,
+  metrics: NodeMetrics,
+  log: Logger,
+): Promise<MetricsServer | undefined> {
+  if (metricsAddress === undefined) return undefined;
+  const server = await serveMetrics(metricsAddress, metrics, (err) => log.error({ err }, 'scrape failed'));
+  log.info(server.address, 'serving metrics');
+  return server;
 }
 
 /** @returns undefined when told to stop before another driver let go */
@@ -85,12 +102,20 @@ async function work(
   self: Self,
   lockFd: number,
   standby: Standby,
+  metrics: NodeMetrics,
   log: Logger,
   stop: AbortSignal,
 ): Promise<void> {
   const crashpoints = crashpointsFromEnvironment(process.env);
-  const exec = createExec({ lockFd, crashpoints, listener: (event) => logCommand(log, event) });
-  const notify = (notice: Notice): void => logNotice(log, notice);
+  const onCommand: ExecListener = (event) => {
+    logCommand(log, event);
+    metrics.onCommand(event);
+  };
+  const notify = (notice: Notice): void => {
+    logNotice(log, notice);
+    metrics.onNotice(notice);
+  };
+  const exec = createExec({ lockFd, crashpoints, listener: onCommand });
   const durable = createDurable(crashpoints);
   const records = await Records.open(options.stateDir, durable, (file) =>
     notify({ notice: 'record-set-aside', file }),
@@ -98,6 +123,7 @@ async function work(
   const pools = new Pools({ exec, self, configuration, notify });
   const service = new VolumeService({ self, exec, crashpoints, pools, records, notify, kernel: release() });
   standby.serve(service);
+  metrics.countFrom(() => service.census());
   await service.refresh();
   const watch = watchDevices(() => void service.refresh(), { everyMs: LOOK_EVERY_MS });
   if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));

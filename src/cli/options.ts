@@ -1,6 +1,8 @@
+import type { ListenAddress } from '../metrics/server.ts';
 import { type Described, parseArguments, textOf, type Values, variableOf, wrong } from './arguments.ts';
 import { DEFAULT_PATH } from './configuration.ts';
 import { LOG_LEVEL, type LogLevel, logLevelOf } from './log-level.ts';
+import { METRICS_ADDRESS, metricsAddressOf } from './metrics-address.ts';
 
 /** What a person or a manifest may say on the command line; every option also as INSTANCE_STORE_CSI_<OPTION>. */
 
@@ -13,6 +15,8 @@ export type Options = {
   readonly stateDir: string;
   readonly nodeName: string;
   readonly machineId: string | undefined;
+  /** Undefined: metrics are not served. */
+  readonly metricsAddress: ListenAddress | undefined;
   readonly logLevel: LogLevel;
   readonly json: boolean;
 };
@@ -27,7 +31,15 @@ export type Invocation =
       readonly options: Options;
     };
 
-type OptionName = 'endpoint' | 'config' | 'state-dir' | 'node-name' | 'machine-id' | 'log-level' | 'json';
+type OptionName =
+  | 'endpoint'
+  | 'config'
+  | 'state-dir'
+  | 'node-name'
+  | 'machine-id'
+  | 'metrics-address'
+  | 'log-level'
+  | 'json';
 
 export const OPTIONS: { readonly [N in OptionName]: Described & { readonly commands: readonly Command[] } } =
   {
@@ -68,6 +80,7 @@ export const OPTIONS: { readonly [N in OptionName]: Described & { readonly comma
       fallback: undefined,
       commands: COMMANDS,
     },
+    'metrics-address': { ...METRICS_ADDRESS, commands: ['node'] },
     'log-level': { ...LOG_LEVEL, help: 'debug also shows every host command', commands: ['node'] },
     json: {
       type: 'boolean',
@@ -114,6 +127,7 @@ function optionsFor(
     stateDir: absolute('--state-dir', text('state-dir') ?? ''),
     nodeName: nodeName(text('node-name')),
     machineId: text('machine-id'),
+    metricsAddress: metricsAddressOf(text('metrics-address')),
     logLevel: logLevelOf(text('log-level')),
     json: values.json === true || env[variableOf('json')] === 'true',
   };

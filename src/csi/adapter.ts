@@ -24,6 +24,10 @@ export type Adapt = <Request extends object, Wanted, Response>(
   method: Method<Request, Wanted, Response>,
 ) => handleUnaryCall<Request, Response>;
 
+/** An answer that a caller got; `code` is the name of a gRPC status. */
+export type Call = { readonly method: string; readonly code: string; readonly durationMs: number };
+export type CallListener = (call: Call) => void;
+
 type Outcome<Response> =
   | { readonly ok: true; readonly response: Response }
   | { readonly ok: false; readonly refusal: Refusal };
@@ -34,13 +38,13 @@ const DEADLINE_MS_MAX = 24 * 3600 * 1_000;
 const PATIENCE = 0.9;
 
 /**
- * Handlers that never reject, answer exactly once and leave one line in the log. Work is never aborted: when the
+ * Handlers that never reject, answer exactly once, leave one line in the log and tell the listener. Work is never aborted: when the
  * client's deadline comes near, the client hears ABORTED and the work goes on; a repeat finds it done or `busy`.
  */
-export function adapter(log: Log, ready: () => Readiness): Adapt {
+export function adapter(log: Log, ready: () => Readiness, listener: CallListener): Adapt {
   return (method) => (call, callback) => {
     const request = redact(call.request);
-    const told = tellers(log, method, subjectOf(request));
+    const told = tellers(log, listener, method, subjectOf(request));
     log.debug({ method: method.name, request }, 'call begins');
     let answered = false;
     const early = onDeadlineNear(call.getDeadline(), () => {
@@ -102,20 +106,22 @@ type Teller = (outcome: Outcome<unknown>) => void;
 
 function tellers(
   log: Log,
+  listener: CallListener,
   method: Pick<Method<never, never, never>, 'name' | 'level'>,
   volume: string | undefined,
 ): { readonly answer: Teller; readonly late: Teller } {
   const startedAtMs = performance.now();
-  const tell = (outcome: Outcome<unknown>, text: string): void => {
+  const tell = (outcome: Outcome<unknown>, text: string): Call => {
     const code = status[outcome.ok ? status.OK : outcome.refusal.code];
-    const durationMs = Math.round(performance.now() - startedAtMs);
-    const line = { method: method.name, volume, code, durationMs };
+    const durationMs = performance.now() - startedAtMs;
+    const line = { method: method.name, volume, code, durationMs: Math.round(durationMs) };
     if (outcome.ok) log[method.level](line, text);
     else if ('bug' in outcome.refusal) log.error({ ...line, err: outcome.refusal.bug }, text);
     else log.warn({ ...line, message: outcome.refusal.message }, text);
+    return { method: method.name, code, durationMs };
   };
   return {
-    answer: (outcome) => tell(outcome, 'call'),
-    late: (outcome) => tell(outcome, 'call ended after its answer'),
+    answer: (outcome) => listener(tell(outcome, 'call')),
+    late: (outcome) => void tell(outcome, 'call ended after its answer'),
   };
 }

@@ -3,7 +3,7 @@ import { loadPackageDefinition, Server, ServerCredentials, setLogger } from '@gr
 import { loadSync } from '@grpc/proto-loader';
 import { DriverError } from '../model/errors.ts';
 import type { Volumes } from '../volumes/api.ts';
-import { adapter } from './adapter.ts';
+import { adapter, type CallListener } from './adapter.ts';
 import { controllerService } from './controller.ts';
 import type { ProtoGrpcType } from './gen/csi.ts';
 import { identityService } from './identity.ts';
@@ -17,6 +17,7 @@ export type ServeOptions = {
   readonly endpoint: string;
   readonly volumes: Volumes;
   readonly log: Log;
+  readonly onCall: CallListener;
   readonly driverName: string;
   readonly version: string;
   readonly nodeId: string;
@@ -61,7 +62,7 @@ export function loadCsi(): ProtoGrpcType['csi']['v1'] {
 function addServices(server: Server, options: ServeOptions): void {
   const csi = loadCsi();
   const ready = () => options.volumes.ready();
-  const adapt = adapter(options.log, ready);
+  const adapt = adapter(options.log, ready, options.onCall);
   server.addService(csi.Identity.service, identityService(adapt, { ...options, ready }));
   server.addService(csi.Controller.service, controllerService(adapt, options));
   server.addService(csi.Node.service, nodeService(adapt, options));

@@ -43,6 +43,8 @@ export type ExecEvent = {
   readonly device: string | undefined;
   readonly durationMs: number;
   readonly ending: Ending;
+  /** Whether it ended as whoever ran it wanted. */
+  readonly isOk: boolean;
 };
 
 export type ExecListener = (event: ExecEvent) => void;
@@ -77,7 +79,9 @@ export function createExec(options: {
     if (effect !== undefined) options.crashpoints.after(effect);
     const durationMs = performance.now() - startedAtMs;
     const { command: name, args, device } = command;
-    options.listener?.({ command: name, args, device, durationMs, ending: output.ending });
+    const { ending } = output;
+    const isOk = isWanted(command, ending);
+    options.listener?.({ command: name, args, device, durationMs, ending, isOk });
     return judgeEnding(command, output, durationMs);
   };
 }
@@ -196,9 +200,15 @@ function endingOf(result: Awaited<Child>, stderr: string, command: HostCommand):
   return { is: 'not-spawned', why: messageOf(result.cause) };
 }
 
+type Exit = Extract<Ending, { readonly is: 'exit' }>;
+
+function isWanted({ okCodes = [0] }: HostCommand, ending: Ending): ending is Exit {
+  return ending.is === 'exit' && okCodes.includes(ending.code);
+}
+
 function judgeEnding(command: HostCommand, output: Output, durationMs: number): HostResult {
   const { ending, stdout, stderr } = output;
-  if (ending.is === 'exit' && (command.okCodes ?? [0]).includes(ending.code)) {
+  if (isWanted(command, ending)) {
     return { code: ending.code, stdout, stderr, durationMs };
   }
   const subject = command.device === undefined ? command.command : `${command.command} ${command.device}`;

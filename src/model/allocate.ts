@@ -1,5 +1,5 @@
 import { alignDown, alignUp, MIB, maxOf, minOf } from './bytes.ts';
-import { type Gpt, type GptEntry, TYPE_OWNER, TYPE_VOLUME } from './gpt.ts';
+import { type Gpt, type GptEntry, TYPE_OWNER, TYPE_QUARANTINE, TYPE_VOLUME } from './gpt.ts';
 import { freeNumbers } from './mark.ts';
 import type { Carving } from './pool.ts';
 import { nextGeneration, sliceLabel } from './slice.ts';
@@ -47,6 +47,12 @@ export function freeBytes(
   const largestBytes = free.reduce((largest, gap) => maxOf(largest, sizeOf(gap)), 0n);
   if (carving === 'whole') return { totalBytes: largestBytes, largestBytes };
   return { totalBytes: free.reduce((sum, gap) => sum + sizeOf(gap), 0n), largestBytes };
+}
+
+/** What freeBytes() gives for the same table without its slices. */
+export function sliceableBytes(table: Gpt, carving: Carving): bigint {
+  const entries = table.entries.filter(({ type }) => type !== TYPE_VOLUME && type !== TYPE_QUARANTINE);
+  return freeBytes({ ...table, entries }, carving).totalBytes;
 }
 
 function hasSlice(table: Gpt): boolean {

@@ -11,7 +11,9 @@ import { inPieces, zeroPartition } from './prepare.ts';
 
 export type SanitizeProgress = {
   readonly doneBytes: bigint;
+  /** Of all passes together. */
   readonly ofBytes: bigint;
+  /** Why the last attempt failed, until one succeeds. */
   readonly error: string | undefined;
 };
 
@@ -38,6 +40,10 @@ export class Sanitizer {
     const { id, sizeBytes } = placed.slice;
     if (this.stopped || this.running.has(id)) return;
     this.running.set(id, { doneBytes: 0n, ofBytes: sizeBytes, error: undefined });
+    this.queue(placed);
+  }
+
+  private queue(placed: Placed): void {
     const before = this.lastOnDisk.get(placed.device.mark) ?? Promise.resolve();
     this.lastOnDisk.set(
       placed.device.mark,
@@ -79,8 +85,8 @@ export class Sanitizer {
     if (this.stopped) return;
     const timer = setTimeout(() => {
       this.retries.delete(timer);
-      this.running.delete(placed.slice.id);
-      if (this.context.pools.device(placed.device.mark) === placed.device) this.start(placed);
+      if (this.context.pools.device(placed.device.mark) === placed.device) this.queue(placed);
+      else this.running.delete(placed.slice.id);
     }, RETRY_MS);
     timer.unref();
     this.retries.add(timer);
@@ -123,7 +129,7 @@ export class Sanitizer {
 
   private tell(id: Uuid, doneBytes: bigint, ofBytes: bigint): void {
     if (this.stopped) throw new Stopped();
-    this.running.set(id, { doneBytes, ofBytes, error: undefined });
+    this.running.set(id, { doneBytes, ofBytes, error: this.running.get(id)?.error });
     this.context.notify({ notice: 'sanitizing', slice: id, doneBytes, ofBytes });
   }
 }

@@ -4,6 +4,7 @@ import { describeStep, type Step } from '../model/step.ts';
 import { parseUuid, type Uuid } from '../model/uuid.ts';
 import type { Capability, Capacity, VolumeContext, VolumeInfo, VolumeParameters } from '../model/volume.ts';
 import type { Readiness, Volumes } from './api.ts';
+import { type Census, takeCensus } from './census.ts';
 import type { VolumesContext } from './context.ts';
 import { createVolume, handleOf, infoOf, minimumOf, poolFor, undoCreate } from './create.ts';
 import { deleteVolume } from './delete.ts';
@@ -23,6 +24,7 @@ export class VolumeService implements Volumes {
   private readonly locks = createVolumeLocks();
   private readonly sanitizer: Sanitizer;
   private readonly toldLost = new Set<string>();
+  private lookedAtMs: number | undefined;
   private readiness: Readiness = { is: 'starting', why: 'looking at the disks' };
 
   constructor(context: VolumesContext) {
@@ -40,6 +42,7 @@ export class VolumeService implements Volumes {
       await this.context.pools.refresh();
       await this.reconcile();
       this.readiness = { is: 'ready' };
+      this.lookedAtMs = Date.now();
     } catch (error) {
       if (this.readiness.is !== 'ready') this.readiness = { is: 'failed', why: messageOf(error) };
       this.context.notify({ notice: 'step-failed', step: 'look at the disks', error: messageOf(error) });
@@ -147,6 +150,12 @@ export class VolumeService implements Volumes {
 
   maxVolumes(): number {
     return this.context.pools.maxVolumes();
+  }
+
+  /** Counted anew for every one who asks; it touches no disk. */
+  census(): Census {
+    const counted = takeCensus(this.context, this.plan().findings, this.sanitizer.progress());
+    return { isReady: this.readiness.is === 'ready', lookedAtMs: this.lookedAtMs, ...counted };
   }
 
   private async reconcile(): Promise<void> {

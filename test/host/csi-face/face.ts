@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import pino from 'pino';
+import type { Call } from '../../../src/csi/adapter.ts';
 import { loadCsi, type ServeOptions, serve } from '../../../src/csi/server.ts';
 import type { Volumes } from '../../../src/volumes/api.ts';
 import { volumesInMemory } from './volumes.ts';
@@ -21,11 +22,13 @@ export type Face = Awaited<ReturnType<typeof open>>;
 async function open(folder: string, volumes: Volumes, more: Partial<ServeOptions>) {
   const path = join(folder, 'csi.sock');
   const chunks: string[] = [];
+  const told: Call[] = [];
   const log = pino({ level: 'debug' }, { write: (chunk: string) => void chunks.push(chunk) });
   const server = await serve({
     endpoint: `unix://${path}`,
     volumes,
     log,
+    onCall: (call) => void told.push(call),
     driverName: 'instance-store.csi.dev',
     version: '0.1.0',
     nodeId: 'node-a',
@@ -45,6 +48,8 @@ async function open(folder: string, volumes: Volumes, more: Partial<ServeOptions
     path,
     stop: () => server.stop(),
     disconnect: () => client.close(),
+    /** What the listener of calls was told. */
+    told: (): readonly Call[] => told,
     logged: (): string => chunks.join(''),
     /** The lines told about answers. */
     calls: (): LogLine[] =>

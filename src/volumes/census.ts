@@ -1,0 +1,146 @@
+import { sliceableBytes } from '../model/allocate.ts';
+import { assertNever } from '../model/errors.ts';
+import type { Verdict } from '../model/judge.ts';
+import type { VolumeDecision } from '../model/reconcile.ts';
+import type { VolumeRecord } from '../model/record.ts';
+import type { Uuid } from '../model/uuid.ts';
+import type { Capacity, Health } from '../model/volume.ts';
+import type { Placed } from '../pools/device.ts';
+import type { VolumesContext } from './context.ts';
+import { lossOf } from './health.ts';
+import type { VolumeFinding } from './reconcile.ts';
+import type { SanitizeProgress } from './sanitize.ts';
+
+/** What there is on this node, out of the last look and the records: metrics are counted from it. */
+export type Census = {
+  readonly isReady: boolean;
+  /** When the last look at all disks ended well, in ms since the epoch. */
+  readonly lookedAtMs: number | undefined;
+  readonly verdicts: readonly Verdict[];
+  readonly pools: readonly PoolCensus[];
+  readonly volumes: readonly VolumeCensus[];
+  readonly quarantined: readonly QuarantineCensus[];
+};
+
+/** A pool of the configuration, or one that only the mark of a disk still names. */
+type PoolCensus = Capacity & {
+  readonly pool: string;
+  /** Disks that are served, and those of them that get nothing new since the configuration says something else. */
+  readonly disks: number;
+  readonly differing: number;
+  /** What slices could use were there none. */
+  readonly sizeBytes: bigint;
+};
+
+type VolumeCensus = {
+  readonly pool: string;
+  readonly type: 'mount' | 'block';
+  readonly sizeBytes: bigint;
+  readonly state: VolumeState;
+  /** What is wrong with a volume that is lost or inaccessible. */
+  readonly condition: Health | undefined;
+};
+
+/**
+ * `unfinished`: its creation was not answered yet, or its deletion was and is still being carried out.
+ * `inaccessible`: it was answered, and its slice is not served now. `lost`: its data are gone.
+ */
+export const VOLUME_STATES = ['carved', 'prepared', 'unfinished', 'inaccessible', 'lost'] as const;
+type VolumeState = (typeof VOLUME_STATES)[number];
+
+type QuarantineCensus = {
+  readonly pool: string;
+  readonly sizeBytes: bigint;
+  /** Undefined until the sanitizer has it. */
+  readonly progress: SanitizeProgress | undefined;
+};
+
+export function takeCensus(
+  context: VolumesContext,
+  findings: readonly VolumeFinding[],
+  progress: ReadonlyMap<Uuid, SanitizeProgress>,
+): Pick<Census, 'verdicts' | 'pools' | 'volumes' | 'quarantined'> {
+  const placed = context.pools.placed();
+  const quarantined = placed.filter(({ slice }) => slice.state === 'quarantine');
+  const slices = new Map(
+    placed.flatMap((one) => (one.slice.state === 'quarantine' ? [] : [[one.slice.id, one] as const])),
+  );
+  return {
+    verdicts: context.pools.looked().map(({ verdict }) => verdict),
+    pools: poolNames(context).map((pool) => poolCensus(context, pool)),
+    volumes: findings.flatMap((finding) => volumeCensus(context, finding, slices.get(finding.handle)) ?? []),
+    quarantined: quarantined.map(({ device, slice }) => ({
+      pool: device.note.pool,
+      sizeBytes: slice.sizeBytes,
+      progress: progress.get(slice.id),
+    })),
+  };
+}
+
+function poolNames({ pools }: VolumesContext): readonly string[] {
+  const marked = pools.devices().map(({ note }) => note.pool);
+  return [...new Set([...pools.pools().map(({ name }) => name), ...marked])];
+}
+
+function poolCensus({ pools }: VolumesContext, pool: string): PoolCensus {
+  const devices = pools.devices(pool);
+  return {
+    pool,
+    disks: devices.length,
+    differing: devices.filter(({ differs }) => differs !== undefined).length,
+    sizeBytes: devices.reduce((sum, { table, note }) => sum + sliceableBytes(table, note.carving), 0n),
+    ...pools.capacity(pool),
+  };
+}
+
+/** Undefined for a record that is all that is left of a volume. */
+function volumeCensus(
+  context: VolumesContext,
+  { handle, decided }: VolumeFinding,
+  placed: Placed | undefined,
+): VolumeCensus | undefined {
+  const record = context.records.get(handle);
+  const pool = placed?.device.note.pool ?? record?.pool;
+  const standing = standingOf(context, handle, decided.decision, placed, record);
+  if (pool === undefined || standing === undefined) return undefined;
+  const sizeBytes = placed?.slice.sizeBytes ?? record?.sizeBytes ?? 0n;
+  return { pool, type: typeOf(placed, record), sizeBytes, ...standing };
+}
+
+type Standing = Pick<VolumeCensus, 'state' | 'condition'>;
+
+function standingOf(
+  context: VolumesContext,
+  handle: Uuid,
+  decision: VolumeDecision,
+  placed: Placed | undefined,
+  record: VolumeRecord | undefined,
+): Standing | undefined {
+  switch (decision) {
+    case 'nothing':
+    case 'forget':
+      return undefined;
+    case 'serve':
+    case 'commit':
+      return { state: placed?.slice.state === 'prepared' ? 'prepared' : 'carved', condition: undefined };
+    case 'undo':
+    case 'quarantine':
+      return { state: 'unfinished', condition: undefined };
+    case 'wait':
+    case 'lost':
+    case 'refuse': {
+      if (record !== undefined && record.state !== 'committed')
+        return { state: 'unfinished', condition: undefined };
+      const condition = lossOf(context, handle);
+      return { state: condition?.status === 'DATA_LOSS' ? 'lost' : 'inaccessible', condition };
+    }
+    default:
+      return assertNever(decision, 'decision');
+  }
+}
+
+/** The slice tells it once it is prepared; before, the record does. */
+function typeOf(placed: Placed | undefined, record: VolumeRecord | undefined): 'mount' | 'block' {
+  if (placed?.slice.state === 'prepared') return placed.slice.block ? 'block' : 'mount';
+  return record?.capabilities[0]?.access.type ?? 'mount';
+}
