@@ -2,12 +2,11 @@ import { type ByteRange, zeroCommand } from '../host/blkdiscard.ts';
 import { readFilesystem } from '../host/blkid.ts';
 import type { HostCommand } from '../host/exec.ts';
 import { mkfsCommand } from '../host/mkfs.ts';
-import { probeDisk } from '../host/probe.ts';
+import { readsAsZeros } from '../host/probe.ts';
 import { wipeSignaturesCommand } from '../host/wipefs.ts';
 import { minOf } from '../model/bytes.ts';
 import type { KernelPartition } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
-import { isZero } from '../model/mark.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { FsType } from '../model/volume.ts';
 import type { DiskLock } from '../pools/lock.ts';
@@ -93,15 +92,6 @@ export async function zeroPartition(
 }
 
 async function expectZeros(context: VolumesContext, partition: KernelPartition): Promise<void> {
-  const content = await probeDisk(context.exec, partition, {
-    sample: true,
-    fingerprint: false,
-    claim: false,
-  });
-  if (content.is !== 'read')
-    throw new DriverError('unknown', `Cannot read ${partition.path} back after zeroing it`);
-  const { dirtyAt, head, note, tail } = content.bytes;
-  if (dirtyAt !== 'none' || ![head, note, tail].every(isZero)) {
-    throw new DriverError('host-failed', `${partition.path} does not read as zeros after it was zeroed`);
-  }
+  if (await readsAsZeros(context.exec, partition)) return;
+  throw new DriverError('host-failed', `${partition.path} does not read as zeros after it was zeroed`);
 }
