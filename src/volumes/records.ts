@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Durable } from '../host/durable.ts';
 import { decodeRecord, encodeRecord, type VolumeRecord } from '../model/record.ts';
-import type { Uuid } from '../model/uuid.ts';
+import { parseUuid, type Uuid } from '../model/uuid.ts';
 
 /**
  * The records of this node: a file per volume below the state directory, all of them in memory too, as one process
@@ -19,7 +19,10 @@ export class Records {
     this.byHandle = byHandle;
   }
 
-  /** Reads them all. A file that is no record is renamed and told, never dropped. */
+  /**
+   * Reads them all. A file that is no record is renamed and told, never dropped; half a write that a kill left was
+   * answered to nobody, and goes.
+   */
   static async open(
     stateDirectory: string,
     durable: Durable,
@@ -27,6 +30,7 @@ export class Records {
   ): Promise<Records> {
     const directory = recordsDirectory(stateDirectory);
     await mkdir(directory, { recursive: true });
+    for (const file of await unfinishedWrites(directory)) await durable.remove(file);
     const found = await readRecords(stateDirectory);
     for (const file of found.broken) {
       await durable.setAside(file);
@@ -56,6 +60,17 @@ export class Records {
   private fileOf(handle: Uuid): string {
     return join(this.directory, `${handle}.json`);
   }
+}
+
+/** Only names that write() gives: whatever else is there is somebody's. */
+async function unfinishedWrites(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory);
+  return names.filter(isTemporaryOfRecord).map((name) => join(directory, name));
+}
+
+function isTemporaryOfRecord(name: string): boolean {
+  const end = '.json.tmp';
+  return name.endsWith(end) && parseUuid(name.slice(0, -end.length)) !== undefined;
 }
 
 function recordsDirectory(stateDirectory: string): string {

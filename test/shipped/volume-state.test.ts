@@ -1,4 +1,4 @@
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
@@ -80,6 +80,20 @@ describe('A record that is junk', () => {
     expect(await ledger(await world.player.stage(made))).toBe('the only copy\n');
     await world.player.unstage(made);
     await world.player.delete(made.id);
+  });
+});
+
+describe('A record that was half written when the driver was killed', () => {
+  it('is removed at the next start, and nothing else is', async () => {
+    await using world = await World.of([DISK]);
+    await world.restartToDieAt('2');
+    const wanted: Wanted = { name: 'pvc-half', sizeBytes: 16n * MIB, access: 'ext4' };
+    expect(await refusal(world.player.create(wanted))).toMatchObject({ code: 'UNAVAILABLE' });
+    const [half = ''] = await readdir(world.stateFile('volumes'));
+    expect(half).toMatch(/^[0-9a-f-]{36}\.json\.tmp$/);
+    await world.restart(() => writeFile(world.stateFile('volumes', 'notes.json.tmp'), "somebody's"));
+    expect(await readdir(world.stateFile('volumes'))).toEqual(['notes.json.tmp']);
+    expect(`${(await world.player.create(wanted)).id}.json.tmp`).toBe(half);
   });
 });
 
