@@ -74,6 +74,16 @@ describe('Lab', () => {
     expect((await readLoops()).map(({ backing }) => backing)).not.toContain(device);
   });
 
+  it('undoes a mount that carries the image of a disk only after the disk', async () => {
+    const lab = await Lab.create();
+    await mkdir(lab.path('ram'));
+    await run('mount', ['-t', 'ramfs', 'none', lab.path('ram')]);
+    const device = await lab.attach(await lab.image('ram/disk.img', DISK_BYTES));
+    await lab[Symbol.asyncDispose]();
+    expect(await traces(lab.folder)).toEqual([]);
+    expect((await readLoops()).map(({ name }) => `/dev/${name}`)).not.toContain(device);
+  });
+
   it.each(['SIGKILL', 'SIGINT'] as const)('is cleaned up when its process ends by %s', async (signal) => {
     const child = runElsewhere('stay');
     const [line] = await once(child.stdout, 'data');

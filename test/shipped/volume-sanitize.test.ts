@@ -1,6 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { entryOf, QUARANTINE_TYPE, rangeHolds, tableOf } from './volume/seen.ts';
+import { run } from '../host/lab/tool.ts';
+import { entryOf, QUARANTINE_TYPE, rangeHolds, tableOf, untilAvailable } from './volume/seen.ts';
 import { eventually, fill, GIB, MIB, World } from './volume/world.ts';
 
 const BYTE = 0x5a;
@@ -84,6 +86,31 @@ describe('A deleted volume', () => {
     expect(blocks * 512n).toBeLessThan(32n * MIB);
   });
 });
+
+describe('A deleted volume on a disk that takes no discards', () => {
+  it('of a pool that says discard: reads as zeros, and its space is free', async () => {
+    await using world = await World.empty();
+    const device = await diskWithoutDiscards(world);
+    await world.start([{ disks: [device], sanitize: 'discard' }]);
+    const { availableBytes } = await world.player.capacity();
+    const { id } = await world.player.create({ name: 'pvc', sizeBytes: 32n * MIB, access: 'ext4' });
+    const { startBytes, sizeBytes } = await entryOf(device, id);
+    await fill(device, startBytes, sizeBytes, BYTE);
+    await world.player.delete(id);
+    await untilAvailable(world, availableBytes);
+    expect(await rangeHolds(device, startBytes, sizeBytes)).toEqual([0]);
+  });
+});
+
+/** A file of ramfs cannot give blocks back, so the kernel offers no discards of a loop device on it. */
+async function diskWithoutDiscards(world: World): Promise<string> {
+  const folder = world.lab.path('ram');
+  await mkdir(folder);
+  await run('mount', ['-t', 'ramfs', 'none', folder]);
+  const device = await world.disk('ram/disk', 100n * MIB);
+  expect(await readFile(`/sys/block/${basename(device)}/queue/discard_max_bytes`, 'utf8')).toBe('0\n');
+  return device;
+}
 
 describe('Sanitizing killed in the middle', () => {
   it('goes on after the restart; the range is capacity only when it is clean', async () => {

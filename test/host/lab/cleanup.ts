@@ -15,7 +15,7 @@ type Mount = {
 
 /**
  * Undoes everything that stands on a lab's folder, then removes the folder: swap, mounts (binds of device
- * nodes included), loop partitions, loop devices, in this order. It asks the kernel, not a memory of what was
+ * nodes included), loop partitions, loop devices, what their files lie on, in this order. It asks the kernel, not a memory of what was
  * made, so that what a killed driver left behind goes as well. Loop devices count as the lab's by their
  * backing file, so no other disk is ever touched. Without the folder there is nothing to do.
  * @throws when something stays in use (say, mounted in another namespace); the folder is kept then.
@@ -23,8 +23,11 @@ type Mount = {
 export async function cleanUp(folder: string): Promise<void> {
   const loops = loopsOn(folder, await readLoops());
   await swapOff(loops);
-  await unmountAll(folder, loops);
+  const mounts = await mountsOf(folder, loops);
+  const carries = ({ point }: Mount) => loops.some(({ backing }) => backing.startsWith(`${point}/`));
+  for (const mount of mounts.filter((one) => !carries(one))) await unmount(mount.point);
   for (const loop of loops) await detachLoop(loop);
+  for (const mount of mounts.filter(carries)) await unmount(mount.point);
   await rm(folder, { recursive: true, force: true });
 }
 
@@ -66,13 +69,14 @@ async function swapOff(loops: readonly Loop[]): Promise<void> {
 const isOn = (loops: readonly Loop[], path: string): boolean =>
   loops.some(({ name }) => name === loopOf(path));
 
-async function unmountAll(folder: string, loops: readonly Loop[]): Promise<void> {
+/** The upper ones first. */
+async function mountsOf(folder: string, loops: readonly Loop[]): Promise<readonly Mount[]> {
   const mounts = parseMounts(await readFile('/proc/self/mountinfo', 'utf8'));
   const ours = mounts.filter(
     ({ root, point, type, source }) =>
       point.startsWith(`${folder}/`) || isOn(loops, source) || (type === 'devtmpfs' && isOn(loops, root)),
   );
-  for (const { point } of ours.reverse()) await unmount(point);
+  return ours.reverse();
 }
 
 /** The mounts in the kernel's order, in which an upper one follows what it stands on. */
