@@ -213,6 +213,7 @@ describe('A disk that is here more than once', () => {
   });
 });
 
+/** But for removable ones: no loop device is, so test/unit (sysfs, judge) has to do for them. */
 describe('A disk that no pool may have', () => {
   let node: TestNode;
   let blank: string;

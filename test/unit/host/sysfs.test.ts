@@ -34,6 +34,18 @@ async function disk(place: string, attributes: Readonly<Record<string, string>>)
 const NVME = 'pci0000:00/0000:00:04.0/nvme/nvme0/nvme0n1';
 
 describe('listDisks()', () => {
+  it('tells a medium that is removable or read-only, and one that is neither', async () => {
+    await disk('pci0000:00/usb1/sdx', { removable: '1\n' });
+    await disk('pci0000:00/ata1/sdy', { ro: '1\n' });
+    await disk(NVME, {});
+    const told = (await list()).map(({ name, removable, readOnly }) => ({ name, removable, readOnly }));
+    expect(told.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+      { name: 'nvme0n1', removable: false, readOnly: false },
+      { name: 'sdx', removable: true, readOnly: false },
+      { name: 'sdy', removable: false, readOnly: true },
+    ]);
+  });
+
   it('reads an NVMe disk with its partitions, holders and names', async () => {
     await disk(NVME, {
       wwid: 'eui.0025385b71b0f3c2\n',
