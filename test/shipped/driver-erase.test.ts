@@ -1,13 +1,15 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { execa } from 'execa';
 import { noise, patch, text } from '../host/foreign/bytes.ts';
 import { run } from '../host/lab/tool.ts';
 import { checksum } from '../host/lab.ts';
 import { TestNode } from './driver/node.ts';
 import { type PlanJson, readLog, reasonOf, type StatusJson, type WhyJson } from './driver/seen.ts';
 import { liveOneLife, untilServed } from './driver/session.ts';
+import { eventually } from './volume/world.ts';
 
-/** A bound for a machine under load, not a measure. */
 const MIB = 1024 ** 2;
 const GIB = 1024n ** 3n;
 
@@ -106,6 +108,27 @@ describe('eraseAndTake', () => {
       expect(await isErased()).toBe(true);
     },
   );
+
+  it('goes on beside the service of the other disks', async () => {
+    const found = await fingerprint();
+    const other = await node.disk('other', GIB);
+    const log = async () => (await readLog(node.driver.logFile)).map(({ msg }) => msg);
+    // sfdisk waits for this lock before it writes the first table: the erasing cannot end.
+    const lock = execa('flock', [device, 'sh', '-c', 'echo locked; cat'], { buffer: false });
+    try {
+      await once(lock.stdout, 'data');
+      const [pool] = permitting(found);
+      await node.start([{ paths: [device, other], eraseAndTake: pool?.eraseAndTake ?? [] }]);
+      await liveOneLife(node.player);
+      expect((await log()).filter((msg) => msg === 'disk-taken')).toHaveLength(1);
+      expect(await log()).toContain('erasing');
+    } finally {
+      lock.stdin.end();
+      await lock;
+    }
+    await eventually(async () => (await log()).filter((msg) => msg === 'disk-taken').length === 2);
+    expect(await log()).not.toContain('step-failed');
+  });
 
   it('that was begun is not finished when the configuration no longer permits it', async () => {
     const found = await fingerprint();
