@@ -29,6 +29,17 @@ async function staged(more?: Partial<Wanted>): Promise<Made> {
 /** The same volume as another caller asks for it. */
 const as = (made: Made, more: Partial<Wanted>): Made => ({ ...made, wanted: { ...made.wanted, ...more } });
 
+async function stageUnnamed(made: Made): Promise<void> {
+  const { node } = world.client;
+  await mkdir(world.player.stagingPath(made), { recursive: true });
+  await call(node, node.NodeStageVolume, {
+    volume_id: made.id,
+    staging_target_path: world.player.stagingPath(made),
+    volume_capability: { mount: { fs_type: '' }, access_mode: { mode: 'SINGLE_NODE_MULTI_WRITER' } },
+    volume_context: made.context,
+  });
+}
+
 const isThere = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
@@ -151,6 +162,16 @@ describe('NodeStageVolume()', () => {
     expect(refused.code).toBe('FAILED_PRECONDITION');
     expect(refused.message).toMatch(words);
     expect(await bytesOf(partition)).toBe(before);
+  });
+
+  it('that names no filesystem: makes the one of CreateVolume, and afterwards finds it on the slice alone', async () => {
+    const made = await world.player.create(wanted({ access: 'btrfs', sizeBytes: 256n * MIB }));
+    await stageUnnamed(made);
+    expect(await mountsAt(world.player.stagingPath(made))).toMatchObject([{ fsType: 'btrfs' }]);
+    await world.player.unstage(made);
+    await world.restart(() => rm(world.recordFile(made.id)));
+    await stageUnnamed(made);
+    expect(await mountsAt(world.player.stagingPath(made))).toMatchObject([{ fsType: 'btrfs' }]);
   });
 
   it('refuses a staging path at which something else is mounted', async () => {
