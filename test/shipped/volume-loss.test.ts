@@ -1,4 +1,4 @@
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
@@ -18,6 +18,7 @@ import {
 import { attachAside, blank, eventually, MIB, World } from './volume/world.ts';
 
 const DISK = 400n * MIB;
+const OTHER_MARK = '5b1f0c52-6b7e-4c0e-9d0a-7f4f4d6c2a11';
 const EXT4: Wanted = { name: 'pvc-ledger', sizeBytes: 32n * MIB, access: 'ext4' };
 
 /** A volume with a file in it, staged nowhere. */
@@ -233,6 +234,38 @@ describe('A disk that is away', () => {
     expect(await hasRecord(world, made)).toBe(false);
   });
 
+  it('and whose volume was deleted meanwhile: a CreateVolume of that name does not bring it back', async () => {
+    await using world = await World.of([DISK]);
+    const made = await kept(world);
+    const { name } = await entryOf(world.device(), made.id);
+    const partition = await partitionOf(world.device(), made.id);
+    const elsewhere = world.lab.path('elsewhere');
+    await world.takeOut(world.device());
+    await world.lookAgain();
+    await untilHealth(world, made, 'DiskAway');
+    await world.player.delete(made.id);
+    await world.restart(async () => {
+      await world.putIn(world.device(), world.image('disk-0'));
+      // As long as somebody uses it, the slice cannot go.
+      await run('partx', ['--add', world.device()]);
+      await mkdir(elsewhere);
+      await run('mount', [partition, elsewhere]);
+    });
+    const refused = await refusal(world.player.create(EXT4));
+    expect(refused.code).toBe('ABORTED');
+    expect(refused.message).toMatch(
+      /was deleted while its disk was away and is about to go; repeat the call/,
+    );
+    expect(await listed(world)).toEqual([made.id]);
+    await run('umount', [elsewhere]);
+    await world.lookAgain();
+    const anew = await eventually(() => world.player.create(EXT4).catch(() => undefined));
+    expect(anew.id).toBe(made.id);
+    const slice = await entryOf(world.device(), anew.id);
+    expect(slice.name).not.toBe(name);
+    expect(slice.attributes).toBe('');
+  });
+
   it('is asked for by the volume context when the records are lost too', async () => {
     await using world = await World.of([DISK]);
     const made = await kept(world);
@@ -269,6 +302,30 @@ describe('A slice that a foreign hand removed from the table', () => {
     await world.player.delete(made.id);
     expect(await hasRecord(world, made)).toBe(false);
     expect(await listed(world)).toEqual([]);
+  });
+});
+
+describe('A slice on another disk than its record says', () => {
+  it('is refused, by stage, by create and by delete, and neither slice nor record is written', async () => {
+    await using world = await World.of([DISK]);
+    const made = await kept(world);
+    const partition = await partitionOf(world.device(), made.id);
+    const record = world.recordFile(made.id);
+    const text = (await readFile(record, 'utf8')).replaceAll(made.context.mark ?? '', OTHER_MARK);
+    await world.restart(() => writeFile(record, text));
+    const before = await bytesOf(partition);
+    const { player } = world;
+    for (const ask of [() => player.stage(made), () => player.create(EXT4), () => player.delete(made.id)]) {
+      const { code, message } = await refusal(ask());
+      expect(code).toBe('UNAVAILABLE');
+      expect(message).toMatch(
+        `The record of ${made.id} is of mark ${OTHER_MARK}, its slice of mark ${made.context.mark}`,
+      );
+    }
+    expect(await healthOf(world, made)).toMatchObject({ status: 'INACCESSIBLE', reason: 'HandleDoubled' });
+    expect(await bytesOf(partition)).toBe(before);
+    await entryOf(world.device(), made.id);
+    expect(await readFile(record, 'utf8')).toBe(text);
   });
 });
 
