@@ -4,10 +4,11 @@
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { build } from 'esbuild';
 
-/** What runs as a process of its own: the driver, and the child that touches a disk in its stead. */
+/** What runs as a process of its own: the driver, the child that touches a disk in its stead, the controller. */
 const PROCESSES = {
   'instance-store-csi': 'src/main.ts',
   probe: 'src/host/probe-child.ts',
+  controller: 'src/controller.ts',
 };
 
 const entryPoints = Object.entries(PROCESSES)

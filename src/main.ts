@@ -2,9 +2,9 @@ import { readConfiguration } from './cli/configuration.ts';
 import { helpText } from './cli/help.ts';
 import { createLog } from './cli/log.ts';
 import { parseInvocation } from './cli/options.ts';
+import { fail, stopSignal } from './cli/process.ts';
 import { report } from './cli/report.ts';
 import { VERSION } from './cli/version.ts';
-import { DriverError, messageOf } from './model/errors.ts';
 import { serveNode } from './node.ts';
 
 async function main(): Promise<void> {
@@ -19,21 +19,6 @@ async function main(): Promise<void> {
   }
   await serveNode(options, configuration, createLog(options.logLevel), stopSignal());
   process.exit(0);
-}
-
-function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => controller.abort());
-  return controller.signal;
-}
-
-/** 2: what was asked is wrong. 1: it could not be done. */
-function fail(error: unknown): never {
-  const wrong =
-    error instanceof DriverError && (error.kind === 'invalid-argument' || error.kind === 'not-found');
-  const bug = !(error instanceof DriverError) && error instanceof Error ? `\n${error.stack}` : '';
-  process.stderr.write(`instance-store-csi: ${messageOf(error)}${bug}\n`);
-  process.exit(wrong ? 2 : 1);
 }
 
 main().catch(fail);

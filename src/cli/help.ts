@@ -1,4 +1,5 @@
 import { optionLines } from './arguments.ts';
+import { CONTROLLER_PURPOSE } from './controller-options.ts';
 import { COMMANDS, type Command, OPTIONS } from './options.ts';
 
 const PURPOSE: { readonly [C in Command]: string } = {
@@ -7,6 +8,9 @@ const PURPOSE: { readonly [C in Command]: string } = {
   plan: 'the steps that the driver would take now, and why it leaves the rest alone; writes nothing',
   why: 'everything that is known of one disk or volume, and what to do about it',
 };
+
+/** It is a bundle of its own, with options of its own. */
+const CONTROLLER = [`  ${'controller'.padEnd(12)}${CONTROLLER_PURPOSE}; controller --help`];
 
 /** `--help`, for the whole program or for one command. */
 export function helpText(command: Command | undefined): string {
@@ -20,7 +24,7 @@ export function helpText(command: Command | undefined): string {
     `Usage: instance-store-csi ${command ?? 'COMMAND'}${argument} [OPTIONS]`,
     '',
     ...(command === undefined
-      ? ['Commands:', ...commands.map((name) => `  ${name.padEnd(8)}${PURPOSE[name]}`), '']
+      ? ['Commands:', ...commands.map((name) => `  ${name.padEnd(12)}${PURPOSE[name]}`), ...CONTROLLER, '']
       : []),
     'Options:',
     ...Object.entries(OPTIONS)

@@ -28,19 +28,37 @@ export type ServeOptions = {
 /** Calls in flight have this long to end once the driver is told to. */
 const DRAIN_TIMEOUT_MS = 5_000;
 
+/** A gRPC server at work. */
+export type Serving = { stop(): Promise<void> };
+
+/** Identity, Controller and Node. @throws DriverError `invalid-argument`, `in-use`, `host-failed` */
+export function serve(options: ServeOptions): Promise<Serving> {
+  const ready = () => options.volumes.ready();
+  const adapt = adapter(options.log, ready, options.onCall);
+  return listen(options.endpoint, options.log, (server, csi) => {
+    server.addService(csi.Identity.service, identityService(adapt, { ...options, ready }));
+    server.addService(csi.Controller.service, controllerService(adapt, options));
+    server.addService(csi.Node.service, nodeService(adapt, options));
+  });
+}
+
 /**
- * Identity, Controller and Node on one Unix socket that only its owner may use. Connections are never closed for
- * being idle or old: external-provisioner exits when its own is.
+ * Services on one Unix socket that only its owner may use. Connections are never closed for being idle or old:
+ * external-provisioner exits when its own is.
  * @throws DriverError `invalid-argument`, `in-use`, `host-failed`
  */
-export async function serve(options: ServeOptions): Promise<{ stop(): Promise<void> }> {
-  const path = socketPath(options.endpoint);
+export async function listen(
+  endpoint: string,
+  log: Log,
+  addServices: (server: Server, csi: ReturnType<typeof loadCsi>) => void,
+): Promise<Serving> {
+  const path = socketPath(endpoint);
   await clearStaleSocket(path);
   setLogger({
-    error: (...words: unknown[]) => options.log.warn({ grpc: words.join(' ') }, 'gRPC complains'),
+    error: (...words: unknown[]) => log.warn({ grpc: words.join(' ') }, 'gRPC complains'),
   });
   const server = new Server({ 'grpc.enable_channelz': 0 });
-  addServices(server, options);
+  addServices(server, loadCsi());
   await bind(server, path);
   return { stop: () => drain(server) };
 }
@@ -57,15 +75,6 @@ export function loadCsi(): ProtoGrpcType['csi']['v1'] {
     defaults: true,
   });
   return (loadPackageDefinition(definition) as unknown as ProtoGrpcType).csi.v1;
-}
-
-function addServices(server: Server, options: ServeOptions): void {
-  const csi = loadCsi();
-  const ready = () => options.volumes.ready();
-  const adapt = adapter(options.log, ready, options.onCall);
-  server.addService(csi.Identity.service, identityService(adapt, { ...options, ready }));
-  server.addService(csi.Controller.service, controllerService(adapt, options));
-  server.addService(csi.Node.service, nodeService(adapt, options));
 }
 
 /** The umask is the only way to a socket that was never open to others, not even for a moment. */

@@ -15,7 +15,8 @@ describe('instance-store-csi', () => {
   it.each([['--help'], ['-h'], []])('explains itself and names every command: %j', async (...argv) => {
     const { code, stdout, stderr } = await runCli(argv);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
+    for (const command of [...COMMANDS, 'controller'])
+      expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
   });
 
   it.each(COMMANDS)(

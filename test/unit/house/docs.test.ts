@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { variableOf } from '../../../src/cli/arguments.ts';
+import { CONTROLLER_OPTIONS } from '../../../src/cli/controller-options.ts';
 import { OPTIONS } from '../../../src/cli/options.ts';
 import { ERROR_KINDS } from '../../../src/model/errors.ts';
 import { REFUSALS } from '../../../src/model/judge.ts';
@@ -118,12 +119,14 @@ describe('docs/operations.md', () => {
   const operations = textOf('docs/operations.md');
 
   it('names each option, and how its variable is called', () => {
-    expect(Object.keys(OPTIONS).filter((name) => !operations.includes(`\`--${name}\``))).toEqual([]);
+    const options = Object.keys({ ...OPTIONS, ...CONTROLLER_OPTIONS });
+    expect(options.filter((name) => !operations.includes(`\`--${name}\``))).toEqual([]);
     expect(operations).toContain(variableOf('state-dir'));
   });
 
   it('names each variable that others set for an option', () => {
-    const aliases = Object.values(OPTIONS).flatMap(({ alias }) => alias ?? []);
+    const described = [...Object.values(OPTIONS), ...Object.values(CONTROLLER_OPTIONS)];
+    const aliases = described.flatMap(({ alias }) => alias ?? []);
     expect(aliases.filter((alias) => !operations.includes(alias))).toEqual([]);
   });
 

@@ -40,6 +40,7 @@ const PLANTED: readonly Planted[] = [
   refused('src/cli/to-main.ts', imports('../main.ts')),
   refused('src/cli/to-grpc.ts', imports('@grpc/grpc-js')),
   refused('src/main.ts', imports('execa')),
+  refused('src/controller.ts', imports('execa')),
   allowed('src/model/within.ts', imports('./x.ts')),
   allowed('src/model/deep/within.ts', imports('../x.ts')),
   allowed('src/host/down.ts', imports('../model/x.ts')),
@@ -48,6 +49,7 @@ const PLANTED: readonly Planted[] = [
   allowed('src/metrics/down.ts', imports('../volumes/x.ts')),
   allowed('src/csi/to-grpc.ts', imports('@grpc/grpc-js')),
   allowed('src/csi/to-generated.ts', imports('./gen/csi.ts')),
+  allowed('src/cluster/down.ts', imports('../model/x.ts')),
   allowed('src/cli/down.ts', imports('../volumes/x.ts')),
 ];
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { createControllerMetrics } from '../../../src/metrics/controller.ts';
 import { createRegistry } from '../../../src/metrics/define.ts';
 import { createNodeMetrics } from '../../../src/metrics/node.ts';
 import { ROOT } from '../house/planted.ts';
@@ -15,16 +16,20 @@ type Described = {
   readonly labelNames: readonly string[];
 };
 
+/** Of both processes; what both have is the same. */
 function described(): readonly Described[] {
-  const registry = createRegistry();
-  createNodeMetrics('0', registry);
-  return registry.getMetricsAsArray() as unknown as readonly Described[];
+  const all = [createNodeMetrics, createControllerMetrics].flatMap((create) => {
+    const registry = createRegistry();
+    create('0', registry);
+    return registry.getMetricsAsArray() as unknown as readonly Described[];
+  });
+  return [...new Map(all.map((metric) => [metric.name, metric])).values()];
 }
 
 const METRICS = described();
 
 describe('docs/metrics.md', () => {
-  it('has a row for each metric of the node process, with its type, labels and meaning, and no other', () => {
+  it('has a row for each metric, with its type, labels and meaning, and no other', () => {
     const rows = textOf('docs/metrics.md')
       .split('\n')
       .filter((line) => line.startsWith('| `'));
