@@ -13,20 +13,26 @@ import { createExec, type ExecListener } from './host/exec.ts';
 import { acquireLock } from './host/lock.ts';
 import { machineId } from './host/machine.ts';
 import { watchDevices } from './host/watch.ts';
+import { clusterOf } from './kube/access.ts';
+import { type ClusterFace, createFace } from './kube/face.ts';
+import { HOSTNAME_LABEL } from './kube/hostname.ts';
 import { createNodeMetrics, type NodeMetrics } from './metrics/node.ts';
 import { type MetricsServer, serveMetrics } from './metrics/server.ts';
-import type { Notice } from './model/notice.ts';
+import { DriverError } from './model/errors.ts';
+import type { Notify } from './model/notice.ts';
 import { type Configuration, DRIVER_NAME, type Self } from './model/pool.ts';
 import { Pools } from './pools/pools.ts';
 import { Records } from './volumes/records.ts';
 import { VolumeService } from './volumes/service.ts';
 import { createStandby, type Standby } from './volumes/standby.ts';
 
-const TOPOLOGY_KEY = 'kubernetes.io/hostname';
 const LOOK_EVERY_MS = 30_000;
 const LOCK_RETRY_MS = 500;
 
-/** The node process: serve at once, wait for the state directory, work until told to stop. */
+/**
+ * The node process: serve at once, wait for the state directory, work until told to stop.
+ * @throws DriverError `not-ready` when it has to start anew, as the cluster calls its node otherwise now
+ */
 export async function serveNode(
   options: Options,
   configuration: Configuration,
@@ -39,8 +45,14 @@ export async function serveNode(
     machine: await machineId(options.machineId),
   };
   await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
-  const standby = createStandby();
   const metrics = createNodeMetrics(VERSION);
+  const tell: Notify = (notice) => {
+    logNotice(log, notice);
+    metrics.onNotice(notice);
+  };
+  const access = options.noKubernetes ? undefined : clusterOf(process.env);
+  const cluster = createFace(access, { node: self.node, stateDir: options.stateDir, tell, stop });
+  const standby = createStandby();
   const metricsServer = await startMetrics(options, metrics, log);
   const server = await serve({
     endpoint: options.endpoint,
@@ -50,13 +62,14 @@ export async function serveNode(
     driverName: DRIVER_NAME,
     version: VERSION,
     nodeId: self.node,
-    topology: () => ({ [TOPOLOGY_KEY]: self.node }),
+    topology: () => ({ [HOSTNAME_LABEL]: cluster.hostname() }),
     maxVolumesPerNode: () => standby.volumes.maxVolumes(),
   });
   log.info({ endpoint: options.endpoint, self, version: VERSION }, 'serving');
   try {
     const lockFd = await waitForLock(options.stateDir, standby, log, stop);
-    if (lockFd !== undefined) await work(options, configuration, self, lockFd, standby, metrics, log, stop);
+    const parts = { tell, cluster, standby, metrics, log };
+    if (lockFd !== undefined) await work(options, configuration, self, lockFd, parts);
   } finally {
     await server.stop();
     await metricsServer?.stop();
@@ -96,24 +109,30 @@ async function waitForLock(
   return undefined;
 }
 
+/** What is there before the state directory is ours, and is put to use then. */
+type Parts = {
+  readonly tell: Notify;
+  readonly cluster: ClusterFace;
+  readonly standby: Standby;
+  readonly metrics: NodeMetrics;
+  readonly log: Logger;
+};
+
 async function work(
   options: Options,
   configuration: Configuration,
   self: Self,
   lockFd: number,
-  standby: Standby,
-  metrics: NodeMetrics,
-  log: Logger,
-  stop: AbortSignal,
+  { tell, cluster, standby, metrics, log }: Parts,
 ): Promise<void> {
   const crashpoints = crashpointsFromEnvironment(process.env);
   const onCommand: ExecListener = (event) => {
     logCommand(log, event);
     metrics.onCommand(event);
   };
-  const notify = (notice: Notice): void => {
-    logNotice(log, notice);
-    metrics.onNotice(notice);
+  const notify: Notify = (notice) => {
+    tell(notice);
+    cluster.notify(notice);
   };
   const exec = createExec({ lockFd, crashpoints, listener: onCommand });
   const durable = createDurable(crashpoints);
@@ -124,9 +143,11 @@ async function work(
   const service = new VolumeService({ self, exec, crashpoints, pools, records, notify, kernel: release() });
   standby.serve(service);
   metrics.countFrom(() => service.census());
+  const ended = cluster.watch(durable);
   await service.refresh();
   const watch = watchDevices(() => void service.refresh(), { everyMs: LOOK_EVERY_MS });
-  if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+  const why = await ended;
   watch.close();
   await service.stop();
+  if (why !== undefined) throw new DriverError('not-ready', why);
 }

@@ -26,6 +26,8 @@ const LEVELS: { readonly [N in Notice['notice']]: 'debug' | 'info' | 'warn' | 'e
   sanitized: 'info',
   'sanitize-failed': 'error',
   'data-loss': 'error',
+  hostname: 'info',
+  'cluster-silent': 'warn',
   'record-set-aside': 'error',
 };
 

@@ -17,6 +17,7 @@ export type Options = {
   readonly machineId: string | undefined;
   /** Undefined: metrics are not served. */
   readonly metricsAddress: ListenAddress | undefined;
+  readonly noKubernetes: boolean;
   readonly logLevel: LogLevel;
   readonly json: boolean;
 };
@@ -38,6 +39,7 @@ type OptionName =
   | 'node-name'
   | 'machine-id'
   | 'metrics-address'
+  | 'no-kubernetes'
   | 'log-level'
   | 'json';
 
@@ -68,7 +70,7 @@ export const OPTIONS: { readonly [N in OptionName]: Described & { readonly comma
     'node-name': {
       type: 'string',
       placeholder: 'NAME',
-      help: "this node's name: CSI node id and topology value",
+      help: "this node's name, in a cluster that of its Node: CSI node id",
       fallback: undefined,
       alias: 'NODE_NAME',
       commands: COMMANDS,
@@ -81,6 +83,13 @@ export const OPTIONS: { readonly [N in OptionName]: Described & { readonly comma
       commands: COMMANDS,
     },
     'metrics-address': { ...METRICS_ADDRESS, commands: ['node'] },
+    'no-kubernetes': {
+      type: 'boolean',
+      placeholder: '',
+      help: 'in a pod too: ask no API server, tell it nothing; the node name is the topology value',
+      fallback: undefined,
+      commands: ['node'],
+    },
     'log-level': { ...LOG_LEVEL, help: 'debug also shows every host command', commands: ['node'] },
     json: {
       type: 'boolean',
@@ -117,6 +126,7 @@ function optionsFor(
   env: Readonly<Record<string, string | undefined>>,
 ): Options {
   const text = (name: OptionName): string | undefined => textOf(name, OPTIONS[name], values, env);
+  const flag = (name: OptionName): boolean => values[name] === true || env[variableOf(name)] === 'true';
   for (const name of Object.keys(values)) {
     if (name in OPTIONS && !OPTIONS[name as OptionName].commands.includes(command))
       throw wrong(`${command} has no option --${name}`);
@@ -129,7 +139,8 @@ function optionsFor(
     machineId: text('machine-id'),
     metricsAddress: metricsAddressOf(text('metrics-address')),
     logLevel: logLevelOf(text('log-level')),
-    json: values.json === true || env[variableOf('json')] === 'true',
+    noKubernetes: flag('no-kubernetes'),
+    json: flag('json'),
   };
 }
 

@@ -133,7 +133,8 @@ async function capacity(
     where,
   }: { wanted: ReturnType<typeof decodeCapacity>; where: GetCapacityRequest__Output['accessible_topology'] },
 ): Promise<GetCapacityResponse> {
-  const here = wanted.possible && (where === null || isOwn(where, topology()));
+  const own = topology();
+  const here = wanted.possible && (where === null || isOwn(where, own));
   if (!here) return { available_capacity: '0', maximum_volume_size: { value: '0' } };
   const { availableBytes, maximumVolumeBytes } = await volumes.capacity(
     wanted.parameters,

@@ -23,6 +23,8 @@ const COUNTED: { readonly [N in Name]: boolean } = {
   sanitized: true,
   'sanitize-failed': true,
   'data-loss': true,
+  hostname: true,
+  'cluster-silent': true,
   'record-set-aside': true,
 };
 

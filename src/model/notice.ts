@@ -100,6 +100,13 @@ export type Notice =
       readonly reason: string;
       readonly message: string;
     }
+  | {
+      readonly notice: 'hostname';
+      readonly hostname: string;
+      readonly from: 'label' | 'state directory' | 'node name';
+    }
+  /** Once, until the API server answers again. */
+  | { readonly notice: 'cluster-silent'; readonly lost: 'hostname label' | 'events'; readonly why: string }
   | { readonly notice: 'record-set-aside'; readonly file: string };
 
 export type Notify = (notice: Notice) => void;

@@ -17,6 +17,8 @@ export type DriverOptions = {
   /** `state` below the folder when not given; two drivers that share one take turns. */
   readonly stateDir?: string;
   readonly logLevel?: 'debug' | 'info';
+  /** In a cluster, as `env` says. */
+  readonly kubernetes?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   /** A command that becomes the driver's launcher, such as a tracer. */
   readonly under?: readonly string[];
@@ -109,7 +111,17 @@ async function layout(options: DriverOptions) {
   await writeFile(config, options.config);
   const endpoint = `unix://${join(options.folder, 'csi.sock')}`;
   const logLevel = options.logLevel ?? 'info';
-  const argv = ['node', '--endpoint', endpoint, '--log-level', logLevel, ...commonOptions(options)];
+  // The tests may run in a pod of some cluster, which is none of the driver's business.
+  const cluster = options.kubernetes === true ? [] : ['--no-kubernetes'];
+  const argv = [
+    'node',
+    '--endpoint',
+    endpoint,
+    '--log-level',
+    logLevel,
+    ...cluster,
+    ...commonOptions(options),
+  ];
   return { endpoint, logFile: join(options.folder, 'driver.log'), argv };
 }
 

@@ -20,7 +20,7 @@ export type PoolLine = {
 };
 
 /** Who the driver is; the test node itself when nothing is said. */
-export type Identity = Pick<DriverOptions, 'node' | 'machine' | 'env' | 'logLevel'>;
+export type Identity = Pick<DriverOptions, 'node' | 'machine' | 'env' | 'logLevel' | 'kubernetes'>;
 
 export type CliResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
 

@@ -1,0 +1,48 @@
+import type { Durable } from '../host/durable.ts';
+import type { Notify } from '../model/notice.ts';
+import type { ClusterAccess } from './access.ts';
+import { createApi } from './client.ts';
+import { Events } from './events.ts';
+import { Hostname } from './hostname.ts';
+
+/** What the node process knows of its cluster, and tells it. */
+export type ClusterFace = {
+  /** This node's hostname, as volumes are pinned by it. @throws DriverError `not-ready` while it is not known */
+  hostname(): string;
+  readonly notify: Notify;
+  /**
+   * Keeps up with the hostname label. Only for the holder of the state directory's lock.
+   * @returns why the process has to end; undefined when told to stop
+   */
+  watch(durable: Durable): Promise<string | undefined>;
+};
+
+type FaceOptions = {
+  readonly node: string;
+  readonly stateDir: string;
+  /** Told what becomes of the face itself. */
+  readonly tell: Notify;
+  readonly stop: AbortSignal;
+};
+
+/** `access` undefined: no Kubernetes; the node's name is its hostname, and nobody is told anything. */
+export function createFace(access: ClusterAccess | undefined, options: FaceOptions): ClusterFace {
+  const { node, stateDir, stop } = options;
+  if (access === undefined) {
+    return { hostname: () => node, notify: () => undefined, watch: () => untilAborted(stop) };
+  }
+  // What is cut short by the end of the process is no silence of the cluster.
+  const tell: Notify = (notice) => (stop.aborted ? undefined : options.tell(notice));
+  const api = createApi(access, stop);
+  const hostname = new Hostname({ api, node, stateDir, notify: tell });
+  const events = new Events({ api, node, tell });
+  return {
+    hostname: () => hostname.current(),
+    notify: (notice) => events.notify(notice),
+    watch: (durable) => hostname.watch(durable, stop),
+  };
+}
+
+async function untilAborted(stop: AbortSignal): Promise<undefined> {
+  if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+}
