@@ -14,10 +14,11 @@ GENERATED := src/csi/gen/csi.ts
 BUNDLES := dist/.built
 SOURCES := $(shell find src -name '*.ts' -not -path 'src/csi/gen/*' 2>/dev/null)
 
-.PHONY: help demo build test test-fast lint format sanity bench clean lock setup-npm setup-build setup-test
+.PHONY: help demo build test test-fast lint format sanity cluster cluster-shell cluster-down e2e bench clean lock \
+  setup-npm setup-build setup-test setup-cluster
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
 demo: build ## watch a volume live its whole life on loop disks (root)
 	@node test/demo/demo.ts
@@ -42,6 +43,18 @@ format: setup-npm ## let Biome rewrite what it can
 sanity: setup-test $(BUNDLES) ## csi-sanity against the shipped bundle (root)
 	@node test/sanity/run.ts
 
+cluster: setup-cluster $(BUNDLES) ## a Kubernetes with the driver on this machine, its nodes namespaces, its disks loop devices (root)
+	@node test/cluster/main.ts up
+
+cluster-shell: ## a shell in it, with kubectl
+	@node test/cluster/main.ts shell
+
+cluster-down: ## end it, and leave nothing
+	@node test/cluster/main.ts down
+
+e2e: setup-test setup-cluster $(BUNDLES) ## the driver on such a cluster: the one that is up, else one that goes with the tests (root)
+	@node test/run.ts e2e
+
 bench: build ## measure speed and memory, side by side with the bare tools (root)
 	@node test/bench/bench.ts
 
@@ -61,6 +74,9 @@ setup-build:
 
 setup-test:
 	@scripts/setup test
+
+setup-cluster:
+	@scripts/setup cluster
 
 $(GENERATED): proto/csi.proto package-lock.json scripts/generate-types | setup-npm
 	@scripts/generate-types src/csi/gen

@@ -1,9 +1,12 @@
 import type { Config } from 'jest';
 
 /** One jest project a suite: test/run.ts selects them by name. Types are stripped by Node itself. */
-const project = (name: string): NonNullable<Config['projects']>[number] => ({
+const project = (
+  name: string,
+  folder = `test/${name}`,
+): Exclude<NonNullable<Config['projects']>[number], string> => ({
   displayName: name,
-  testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
+  testMatch: [`<rootDir>/${folder}/**/*.test.ts`],
   testEnvironment: 'node',
   transform: {},
   extensionsToTreatAsEsm: ['.ts'],
@@ -12,7 +15,17 @@ const project = (name: string): NonNullable<Config['projects']>[number] => ({
 const config: Config = {
   // No test passes or fails by the clock of a busy machine; a suite that hangs is ended by test/run.ts.
   testTimeout: 600_000,
-  projects: [project('unit'), project('property'), project('host'), project('shipped')],
+  projects: [
+    project('unit'),
+    project('property'),
+    project('host'),
+    project('shipped'),
+    {
+      ...project('e2e', 'test/cluster'),
+      globalSetup: '<rootDir>/test/cluster/setup.ts',
+      globalTeardown: '<rootDir>/test/cluster/teardown.ts',
+    },
+  ],
   collectCoverageFrom: ['src/**/*.ts', '!src/csi/gen/**'],
   coverageProvider: 'v8',
 };

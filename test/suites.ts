@@ -8,8 +8,8 @@ export type Suite = {
   /** jest: a project of jest.config.ts. script: a program that writes its Counts to the file named by SUITE_RESULT. */
   readonly kind: 'jest' | 'script';
   readonly needs: readonly Need[];
-  /** Slow suites are left out by --fast. */
-  readonly slow: boolean;
+  /** `when asked` takes a cluster of its own, and is run by its name only. */
+  readonly runs: 'always' | 'unless fast' | 'when asked';
   readonly timeoutMs: number;
 };
 
@@ -17,14 +17,21 @@ const minutes = (n: number): number => n * 60_000;
 
 /** Every suite, in the order they run: what fails soonest and cheapest comes first. */
 export const SUITES: readonly Suite[] = [
-  { name: 'unit', folder: 'test/unit', kind: 'jest', needs: [], slow: false, timeoutMs: minutes(3) },
-  { name: 'property', folder: 'test/property', kind: 'jest', needs: [], slow: false, timeoutMs: minutes(3) },
+  { name: 'unit', folder: 'test/unit', kind: 'jest', needs: [], runs: 'always', timeoutMs: minutes(3) },
+  {
+    name: 'property',
+    folder: 'test/property',
+    kind: 'jest',
+    needs: [],
+    runs: 'always',
+    timeoutMs: minutes(3),
+  },
   {
     name: 'host',
     folder: 'test/host',
     kind: 'jest',
     needs: ['root', 'loop devices'],
-    slow: false,
+    runs: 'always',
     timeoutMs: minutes(5),
   },
   {
@@ -32,7 +39,7 @@ export const SUITES: readonly Suite[] = [
     folder: 'test/shipped',
     kind: 'jest',
     needs: ['root', 'loop devices'],
-    slow: true,
+    runs: 'unless fast',
     timeoutMs: minutes(45),
   },
   {
@@ -40,7 +47,7 @@ export const SUITES: readonly Suite[] = [
     folder: 'test/sanity',
     kind: 'script',
     needs: ['root', 'loop devices'],
-    slow: true,
+    runs: 'unless fast',
     timeoutMs: minutes(15),
   },
   {
@@ -48,8 +55,16 @@ export const SUITES: readonly Suite[] = [
     folder: 'test/kill',
     kind: 'script',
     needs: ['root', 'loop devices'],
-    slow: true,
+    runs: 'unless fast',
     timeoutMs: minutes(15),
+  },
+  {
+    name: 'e2e',
+    folder: 'test/cluster',
+    kind: 'jest',
+    needs: ['root', 'loop devices'],
+    runs: 'when asked',
+    timeoutMs: minutes(45),
   },
 ];
 
@@ -72,7 +87,7 @@ export type Situation = {
 /** Why a suite cannot or shall not run here; undefined when it runs. */
 export function reasonNotToRun(suite: Suite, situation: Situation): string | undefined {
   if (!situation.isWritten(suite)) return 'not written yet';
-  if (suite.slow && situation.fast) return 'left out by --fast';
+  if (suite.runs !== 'always' && situation.fast) return 'left out by --fast';
   if (suite.needs.includes('root') && !situation.isRoot) return 'needs root';
   if (suite.needs.includes('loop devices') && !situation.hasLoopDevices) return 'no loop devices here';
   return undefined;

@@ -1,13 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, open, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { cleanUp, detachLoop, loopsOn, readLoops } from './lab/cleanup.ts';
+import { dismiss, startJanitor } from './lab/guard.ts';
 import { run } from './lab/tool.ts';
 
 export { checksum } from './lab/checksum.ts';
+
+const JANITOR = new URL('lab/janitor.ts', import.meta.url);
 
 export type AttachOptions = {
   readonly readOnly?: boolean;
@@ -31,7 +32,7 @@ export class Lab implements AsyncDisposable {
 
   private constructor(folder: string) {
     this.folder = folder;
-    this.#janitor = startJanitor(folder);
+    this.#janitor = startJanitor(JANITOR, folder);
   }
 
   static async create(): Promise<Lab> {
@@ -85,25 +86,4 @@ export class Lab implements AsyncDisposable {
     await cleanUp(this.folder);
     await dismiss(this.#janitor);
   }
-}
-
-/** In a session of its own, so that Ctrl-C and the killing of a process group pass it by. */
-function startJanitor(folder: string): ChildProcess {
-  const script = fileURLToPath(new URL('lab/janitor.ts', import.meta.url));
-  const janitor = spawn(process.execPath, [script, folder], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  });
-  // A forgotten lab must not keep its process alive.
-  janitor.unref();
-  return janitor;
-}
-
-async function dismiss(janitor: ChildProcess): Promise<void> {
-  if (janitor.exitCode !== null || janitor.signalCode !== null) return;
-  janitor.ref();
-  const gone = once(janitor, 'exit');
-  // Killed, not asked: one that is still starting would keep every short test waiting.
-  janitor.kill('SIGKILL');
-  await gone;
 }

@@ -49,7 +49,7 @@ function leadsSomewhere(document: string, markdown: string, link: string): boole
 
 /** What a reader has as well: the system's own folders, those that the options name, and where metrics are served. */
 const KNOWN_PATHS =
-  /^\/(dev|sys|proc|etc)(\/|$)|^\/(run|var\/lib)\/instance-store-csi(\/|$)|^\/var\/lib\/kubelet(\/|$)|^\/(metrics|var\/tmp|tmp\/isc-lab-\w+|PATH)$/;
+  /^\/(dev|sys|proc|etc)(\/|$)|^\/(run|var\/lib|var\/log)$|^\/(run|var\/lib)\/instance-store-csi(\/|$)|^\/var\/lib\/kubelet(\/|$)|^\/(metrics|var\/tmp|tmp\/isc-lab-\w+|PATH)$/;
 
 /** Absolute paths that only some machine has. */
 function strangePaths(markdown: string): readonly string[] {

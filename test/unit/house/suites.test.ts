@@ -53,6 +53,7 @@ describe('reasonNotToRun()', () => {
     ['shipped', { fast: true }, 'left out by --fast'],
     ['kill', { fast: true }, 'left out by --fast'],
     ['sanity', { fast: true }, 'left out by --fast'],
+    ['e2e', { fast: true }, 'left out by --fast'],
     ['kill', { isWritten: () => false }, 'not written yet'],
   ])('of %s in %j is %j', (name, change, why) => {
     expect(reasonNotToRun(named(name), { ...situation, ...change })).toBe(why);

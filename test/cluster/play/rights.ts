@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises';
+import { get } from '../lab/kubectl.ts';
+import { AUDIT_LOG } from '../lab/place.ts';
+import { DRIVER_NAMESPACE } from './driver.ts';
+
+/** `VERB RESOURCE.GROUP`, as in `list csinodes.storage.k8s.io` and `patch persistentvolumeclaims/status`. */
+type Right = string;
+
+export type Account = 'instance-store-csi-node' | 'instance-store-csi-controller';
+
+type Role = {
+  readonly rules: readonly {
+    readonly apiGroups: readonly string[];
+    readonly resources: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
+};
+
+type Request = {
+  readonly verb: string;
+  readonly user: { readonly username: string };
+  readonly objectRef?: {
+    readonly apiGroup?: string;
+    readonly resource: string;
+    readonly subresource?: string;
+  };
+  readonly responseStatus?: { readonly code: number };
+};
+
+/** What the account's ClusterRole and Role allow; both bear its name. */
+export async function granted(account: Account): Promise<ReadonlySet<Right>> {
+  const roles = await Promise.all([
+    get<Role>('clusterrole', account),
+    get<Role>('role', account, `--namespace=${DRIVER_NAMESPACE}`),
+  ]);
+  const rights = roles
+    .flatMap(({ rules }) => rules)
+    .flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) => verbs.map((verb) => rightOf(verb, resource, group))),
+      ),
+    );
+  return new Set(rights);
+}
+
+/** What the account asked for since the cluster is up, and what of it was forbidden. */
+export async function asked(
+  account: Account,
+): Promise<{ used: ReadonlySet<Right>; forbidden: ReadonlySet<Right> }> {
+  const username = `system:serviceaccount:${DRIVER_NAMESPACE}:${account}`;
+  const requests = (await readFile(AUDIT_LOG, 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Request)
+    .filter(({ user, objectRef }) => user.username === username && objectRef !== undefined);
+  const rightsOf = (some: readonly Request[]): ReadonlySet<Right> =>
+    new Set(
+      some.map(({ verb, objectRef }) => {
+        const { resource = '', subresource, apiGroup = '' } = objectRef ?? {};
+        return rightOf(verb, subresource === undefined ? resource : `${resource}/${subresource}`, apiGroup);
+      }),
+    );
+  return {
+    used: rightsOf(requests.filter(({ responseStatus }) => responseStatus?.code !== 403)),
+    forbidden: rightsOf(requests.filter(({ responseStatus }) => responseStatus?.code === 403)),
+  };
+}
+
+const rightOf = (verb: string, resource: string, group: string): Right =>
+  `${verb} ${resource}${group === '' ? '' : `.${group}`}`;

@@ -1,0 +1,45 @@
+import { it } from '@jest/globals';
+import { kubectl } from '../lab/kubectl.ts';
+import { DRIVER_NAMESPACE } from './driver.ts';
+import { Namespace } from './namespace.ts';
+
+const TIMEOUT_MS = 240_000;
+const LOG_LINES = 25;
+
+/** A test with a namespace of its own. When it fails, what the cluster tells about it is part of the failure. */
+export function scenario(name: string, body: (namespace: Namespace) => Promise<void>): void {
+  it(
+    name,
+    async () => {
+      const namespace = await Namespace.create();
+      try {
+        await body(namespace);
+      } catch (error) {
+        console.error(`${name}: ${String(error)}\n${await story(namespace)}`);
+        throw error;
+      } finally {
+        await namespace.delete();
+      }
+    },
+    TIMEOUT_MS,
+  );
+}
+
+/** What a person would look at. */
+async function story(namespace: Namespace): Promise<string> {
+  const questions = [
+    [`--namespace=${namespace.name}`, 'get', 'pods,pvc', '--output=wide'],
+    ['get', 'pv,nodes', '--output=wide'],
+    [`--namespace=${namespace.name}`, 'get', 'events', '--sort-by=.metadata.creationTimestamp'],
+    [`--namespace=${DRIVER_NAMESPACE}`, 'get', 'pods,csistoragecapacities', '--output=wide'],
+    [
+      ...[`--namespace=${DRIVER_NAMESPACE}`, 'logs', '--prefix', `--tail=${LOG_LINES}`],
+      ...['--selector=app.kubernetes.io/name=instance-store-csi', '--container=instance-store-csi'],
+    ],
+  ];
+  const answers = questions.map(async (question) => {
+    const answer = await kubectl(...question).catch(String);
+    return `$ kubectl ${question.join(' ')}\n${answer}\n`;
+  });
+  return (await Promise.all(answers)).join('\n');
+}
