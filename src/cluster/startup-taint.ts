@@ -39,8 +39,9 @@ export function registrations(
   );
 }
 
+/** Before the first driver the API server sends null, which the type does not say. */
 function listsDriver({ spec }: V1CSINode, driver: string): boolean {
-  return spec.drivers.some(({ name }) => name === driver);
+  return (spec.drivers ?? []).some(({ name }) => name === driver);
 }
 
 /** One state of one life of the object. */

@@ -34,6 +34,11 @@ describe('registrations()', () => {
     expect([...look(new Map(), seen, 0).keys()]).toEqual(['c']);
   });
 
+  it('takes a node whose list of drivers is null for one without', () => {
+    const none = { metadata: { name: 'a' }, spec: { drivers: null } } as unknown as V1CSINode;
+    expect(look(new Map(), [none], 0).size).toBe(0);
+  });
+
   it('keeps the time of a CSINode that has not changed, and what is settled', () => {
     const settled = new Map([['a', { node: 'a', version: 'u:1', sinceMs: 1_000, settled: true }]]);
     expect(look(settled, [csiNode('a', '1', [DRIVER])], 9_000)).toEqual(settled);
