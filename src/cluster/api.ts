@@ -9,6 +9,7 @@ import {
   ServerConfiguration,
   StorageV1Api,
   setHeaderOptions,
+  type V1ObjectMeta,
 } from '@kubernetes/client-node';
 import { ABSENT, type Answer, present } from '../model/answer.ts';
 import { DriverError, messageOf } from '../model/errors.ts';
@@ -69,6 +70,13 @@ function requestsTo(config: KubeConfig): Requests {
       },
     ],
   });
+}
+
+/** Of a list with metadata only; the API server writes one without items as `null`. */
+export function metadataIn(list: {
+  readonly items: readonly { readonly metadata?: V1ObjectMeta }[] | null;
+}): readonly V1ObjectMeta[] {
+  return (list.items ?? []).flatMap(({ metadata }) => metadata ?? []);
 }
 
 /** Law 2 for one object: only the API server's own 404 is an absence; anything else that fails, throws. */

@@ -23,18 +23,17 @@ export async function lead({ notify, ...options }: LeaderOptions, stop: AbortSig
   const untaint = new Untaint({ ...options, notify });
   const sweep = new Sweep({ ...options, notify });
   let sweepAtMs = 0;
+  const look = async (nowMs: number): Promise<void> => {
+    const { items: csiNodes } = await options.api.storage.listCSINode(FROM_CACHE);
+    await untaint.look(csiNodes, nowMs);
+    if (nowMs < sweepAtMs) return;
+    sweepAtMs = nowMs + SWEEP_EVERY_MS;
+    await sweep.look(csiNodes, nowMs);
+  };
   while (!stop.aborted) {
-    try {
-      const nowMs = performance.now();
-      const { items: csiNodes } = await options.api.storage.listCSINode(FROM_CACHE);
-      await untaint.look(csiNodes, nowMs);
-      if (nowMs >= sweepAtMs) {
-        sweepAtMs = nowMs + SWEEP_EVERY_MS;
-        await sweep.look(csiNodes, nowMs);
-      }
-    } catch (error) {
-      notify({ notice: 'request-failed', what: 'look at the nodes', error: inWords(error) });
-    }
+    await look(performance.now()).catch((error: unknown) =>
+      notify({ notice: 'request-failed', what: 'look at the cluster', error: inWords(error) }),
+    );
     await sleep(LOOK_EVERY_MS, undefined, { signal: stop }).catch(() => undefined);
   }
 }

@@ -1,6 +1,6 @@
 import type { V1CSINode, V1ObjectMeta } from '@kubernetes/client-node';
 import type { NotifyCluster } from '../model/cluster-notice.ts';
-import { type Api, FROM_CACHE, METADATA_ONLY, succeeded } from './api.ts';
+import { type Api, FROM_CACHE, METADATA_ONLY, metadataIn, succeeded } from './api.ts';
 import { DRIVER_LABEL, MANAGED_BY_LABEL } from './managed-by.ts';
 import { type Absences, due, withoutNode } from './stale-capacity.ts';
 
@@ -39,13 +39,12 @@ export class Sweep {
     const { api, driver, namespace } = this.options;
     const labelSelector = `${DRIVER_LABEL}=${driver}`;
     const wanted = { ...FROM_CACHE, namespace, labelSelector };
-    const { items } = await api.storage.listNamespacedCSIStorageCapacity(wanted, METADATA_ONLY);
-    return items.flatMap(({ metadata }) => metadata ?? []);
+    return metadataIn(await api.storage.listNamespacedCSIStorageCapacity(wanted, METADATA_ONLY));
   }
 
   private async nodes(): Promise<readonly string[]> {
-    const { items } = await this.options.api.core.listNode({}, METADATA_ONLY);
-    return items.map(({ metadata }) => metadata?.name ?? '');
+    const nodes = metadataIn(await this.options.api.core.listNode({}, METADATA_ONLY));
+    return nodes.map(({ name = '' }) => name);
   }
 
   /** Only as it was seen: a node that came back under the name has written to it. */

@@ -1,6 +1,6 @@
 import { PatchStrategy, setHeaderOptions, type V1CSINode, type V1Node } from '@kubernetes/client-node';
 import type { NotifyCluster } from '../model/cluster-notice.ts';
-import { type Api, answerOf, FROM_CACHE, METADATA_ONLY, succeeded } from './api.ts';
+import { type Api, answerOf, FROM_CACHE, inWords, METADATA_ONLY, metadataIn, succeeded } from './api.ts';
 import { DRIVER_LABEL, MANAGED_BY_LABEL, managedByOf } from './managed-by.ts';
 import {
   isDelayed,
@@ -29,12 +29,25 @@ export class Untaint {
     this.options = options;
   }
 
-  /** Asks the API server for nothing but nodes that registered anew, and those that still wait. */
+  /**
+   * Asks the API server for nothing but nodes that registered anew, and those that still wait. One that fails does not
+   * keep the others waiting.
+   */
   async look(csiNodes: readonly V1CSINode[], nowMs: number): Promise<void> {
     this.known = new Map(registrations(this.known, csiNodes, this.options.driver, nowMs));
     for (const registration of steady(this.known.values(), nowMs)) {
-      const settled = await this.settle(registration, nowMs - registration.sinceMs);
-      if (settled) this.known.set(registration.node, { ...registration, settled });
+      if (await this.trySettle(registration, nowMs))
+        this.known.set(registration.node, { ...registration, settled: true });
+    }
+  }
+
+  private async trySettle(registration: Registration, nowMs: number): Promise<boolean> {
+    try {
+      return await this.settle(registration, nowMs - registration.sinceMs);
+    } catch (error) {
+      const told = `node ${registration.node}: ${inWords(error)}`;
+      this.options.notify({ notice: 'request-failed', what: 'startup taint', error: told });
+      return false;
     }
   }
 
@@ -59,7 +72,7 @@ export class Untaint {
       api.storage.listStorageClass(FROM_CACHE),
     ]);
     return reasonToLift({
-      hasCapacity: capacity.items.length > 0,
+      hasCapacity: metadataIn(capacity).length > 0,
       hasDelayedClass: classes.items.some((one) => isDelayed(one, driver)),
       registeredForMs,
     });
