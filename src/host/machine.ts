@@ -55,11 +55,16 @@ export async function machineId(override: string | undefined): Promise<string> {
     boardVendor: await readIfThere(`${dmi}/board_vendor`),
     boardAssetTag: await readIfThere(`${dmi}/board_asset_tag`),
     productUuid: await readIfThere(`${dmi}/product_uuid`),
-    etcMachineId: await readIfThere('/etc/machine-id'),
+    etcMachineId: await readHostFile('/etc/machine-id'),
   });
   if (chosen !== undefined) return chosen;
   const looked = `${dmi}/product_uuid holds none or a filler, /etc/machine-id none`;
   throw new DriverError('host-failed', `Cannot tell this machine from others: ${looked}; give --machine-id`);
+}
+
+/** As the machine's first process sees it: in a container the file of that name would be the image's. */
+async function readHostFile(path: string): Promise<string | undefined> {
+  return (await readIfThere(`/proc/1/root${path}`)) ?? (await readIfThere(path));
 }
 
 /** Undefined for whatever reason: the next source is asked then. */
