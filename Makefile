@@ -14,7 +14,7 @@ GENERATED := src/csi/gen/csi.ts
 BUNDLES := dist/.built
 SOURCES := $(shell find src -name '*.ts' -not -path 'src/csi/gen/*' 2>/dev/null)
 
-.PHONY: help demo build test test-fast lint format sanity cluster cluster-shell cluster-down e2e bench clean lock \
+.PHONY: help demo build test test-fast lint format sanity image cluster cluster-shell cluster-down e2e bench clean lock \
   setup-npm setup-build setup-test setup-cluster
 
 help: ## list the targets
@@ -42,6 +42,9 @@ format: setup-npm ## let Biome rewrite what it can
 
 sanity: setup-test $(BUNDLES) ## csi-sanity against the shipped bundle (root)
 	@node test/sanity/run.ts
+
+image: ## build the driver's image, without any image registry (root)
+	@scripts/build-image
 
 cluster: setup-cluster $(BUNDLES) ## a Kubernetes with the driver on this machine, its nodes namespaces, its disks loop devices (root)
 	@node test/cluster/main.ts up

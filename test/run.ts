@@ -120,6 +120,10 @@ function hasLoopDevices(): boolean {
   }
 }
 
+function hasProgram(name: string): boolean {
+  return (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, name)));
+}
+
 function chosenSuites(names: readonly string[]): readonly Suite[] {
   const unknown = names.filter((name) => !SUITES.some((suite) => suite.name === name));
   if (unknown.length > 0) {
@@ -140,6 +144,7 @@ const situation: Situation = {
   fast: values.fast,
   isRoot: process.getuid?.() === 0,
   hasLoopDevices: hasLoopDevices(),
+  hasImageBuilder: hasProgram('buildah') && hasProgram('mmdebstrap'),
   isWritten: (suite) => existsSync(suite.kind === 'script' ? scriptOf(suite) : join(ROOT, suite.folder)),
 };
 

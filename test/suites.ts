@@ -1,5 +1,5 @@
 /** What a suite needs of the machine before it can run at all. */
-type Need = 'root' | 'loop devices';
+type Need = 'root' | 'loop devices' | 'image builder';
 
 export type Suite = {
   readonly name: string;
@@ -33,6 +33,22 @@ export const SUITES: readonly Suite[] = [
     needs: ['root', 'loop devices'],
     runs: 'always',
     timeoutMs: minutes(5),
+  },
+  {
+    name: 'manifests',
+    folder: 'test/manifests',
+    kind: 'jest',
+    needs: [],
+    runs: 'unless fast',
+    timeoutMs: minutes(25),
+  },
+  {
+    name: 'image',
+    folder: 'test/image',
+    kind: 'jest',
+    needs: ['root', 'image builder'],
+    runs: 'unless fast',
+    timeoutMs: minutes(35),
   },
   {
     name: 'shipped',
@@ -80,6 +96,8 @@ export type Situation = {
   readonly fast: boolean;
   readonly isRoot: boolean;
   readonly hasLoopDevices: boolean;
+  /** buildah, and mmdebstrap for what it builds upon. */
+  readonly hasImageBuilder: boolean;
   /** Whether the entry point of a suite is in the tree. */
   readonly isWritten: (suite: Suite) => boolean;
 };
@@ -90,6 +108,8 @@ export function reasonNotToRun(suite: Suite, situation: Situation): string | und
   if (suite.runs !== 'always' && situation.fast) return 'left out by --fast';
   if (suite.needs.includes('root') && !situation.isRoot) return 'needs root';
   if (suite.needs.includes('loop devices') && !situation.hasLoopDevices) return 'no loop devices here';
+  if (suite.needs.includes('image builder') && !situation.hasImageBuilder)
+    return 'no buildah and mmdebstrap here';
   return undefined;
 }
 

@@ -14,7 +14,7 @@ const TIMEOUT_MS = 4 * 60_000;
 
 /** @returns the path of the pinned binary, built when it is not in the cache yet */
 export async function buildSanity(stop: AbortSignal): Promise<string> {
-  const { stdout } = await execa(join(ROOT, 'scripts/build-sanity'), {
+  const { stdout } = await execa(join(ROOT, 'scripts/build-tool'), [join(ROOT, 'test/sanity')], {
     stderr: 'inherit',
     cancelSignal: stop,
   });

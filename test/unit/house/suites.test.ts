@@ -13,7 +13,13 @@ import {
 } from '../../suites.ts';
 
 const counts = (passed: number, failed: number, skipped: number): Counts => ({ passed, failed, skipped });
-const situation: Situation = { fast: false, isRoot: true, hasLoopDevices: true, isWritten: () => true };
+const situation: Situation = {
+  fast: false,
+  isRoot: true,
+  hasLoopDevices: true,
+  hasImageBuilder: true,
+  isWritten: () => true,
+};
 const named = (name: string): Suite => {
   const suite = SUITES.find((each) => each.name === name);
   if (suite === undefined) throw new Error(`no suite ${name}`);
@@ -50,6 +56,7 @@ describe('reasonNotToRun()', () => {
     ['host', { fast: true }, undefined],
     ['host', { isRoot: false }, 'needs root'],
     ['host', { hasLoopDevices: false }, 'no loop devices here'],
+    ['image', { hasImageBuilder: false }, 'no buildah and mmdebstrap here'],
     ['shipped', { fast: true }, 'left out by --fast'],
     ['kill', { fast: true }, 'left out by --fast'],
     ['sanity', { fast: true }, 'left out by --fast'],
