@@ -1,13 +1,13 @@
 import { sliceableBytes } from '../model/allocate.ts';
 import { assertNever } from '../model/errors.ts';
 import type { Verdict } from '../model/judge.ts';
-import type { VolumeDecision } from '../model/reconcile.ts';
 import type { VolumeRecord } from '../model/record.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { Capacity, Health } from '../model/volume.ts';
 import type { Placed } from '../pools/device.ts';
 import type { VolumesContext } from './context.ts';
 import { lossOf } from './health.ts';
+import type { LostFilesystems } from './lost-filesystems.ts';
 import type { VolumeFinding } from './reconcile.ts';
 import type { SanitizeProgress } from './sanitize.ts';
 
@@ -55,11 +55,15 @@ type QuarantineCensus = {
   readonly progress: SanitizeProgress | undefined;
 };
 
-export function takeCensus(
-  context: VolumesContext,
-  findings: readonly VolumeFinding[],
-  progress: ReadonlyMap<Uuid, SanitizeProgress>,
-): Pick<Census, 'verdicts' | 'pools' | 'volumes' | 'quarantined'> {
+type Sources = {
+  readonly context: VolumesContext;
+  readonly findings: readonly VolumeFinding[];
+  readonly lostFilesystems: LostFilesystems;
+  readonly progress: ReadonlyMap<Uuid, SanitizeProgress>;
+};
+
+export function takeCensus(sources: Sources): Pick<Census, 'verdicts' | 'pools' | 'volumes' | 'quarantined'> {
+  const { context, findings, progress } = sources;
   const placed = context.pools.placed();
   const quarantined = placed.filter(({ slice }) => slice.state === 'quarantine');
   const slices = new Map(
@@ -68,7 +72,7 @@ export function takeCensus(
   return {
     verdicts: context.pools.looked().map(({ verdict }) => verdict),
     pools: poolNames(context).map((pool) => poolCensus(context, pool)),
-    volumes: findings.flatMap((finding) => volumeCensus(context, finding, slices.get(finding.handle)) ?? []),
+    volumes: findings.flatMap((finding) => volumeCensus(sources, finding, slices.get(finding.handle)) ?? []),
     quarantined: quarantined.map(({ device, slice }) => ({
       pool: device.note.pool,
       sizeBytes: slice.sizeBytes,
@@ -95,13 +99,13 @@ function poolCensus({ pools }: VolumesContext, pool: string): PoolCensus {
 
 /** Undefined for a record that is all that is left of a volume. */
 function volumeCensus(
-  context: VolumesContext,
-  { handle, decided }: VolumeFinding,
+  sources: Sources,
+  finding: VolumeFinding,
   placed: Placed | undefined,
 ): VolumeCensus | undefined {
-  const record = context.records.get(handle);
+  const record = sources.context.records.get(finding.handle);
   const pool = placed?.device.note.pool ?? record?.pool;
-  const standing = standingOf(context, handle, decided.decision, placed, record);
+  const standing = standingOf(sources, finding, placed, record);
   if (pool === undefined || standing === undefined) return undefined;
   const sizeBytes = placed?.slice.sizeBytes ?? record?.sizeBytes ?? 0n;
   return { pool, type: typeOf(placed, record), sizeBytes, ...standing };
@@ -109,28 +113,32 @@ function volumeCensus(
 
 type Standing = Pick<VolumeCensus, 'state' | 'condition'>;
 
+const UNFINISHED: Standing = { state: 'unfinished', condition: undefined };
+
 function standingOf(
-  context: VolumesContext,
-  handle: Uuid,
-  decision: VolumeDecision,
+  { context, lostFilesystems }: Sources,
+  { handle, decided }: VolumeFinding,
   placed: Placed | undefined,
   record: VolumeRecord | undefined,
 ): Standing | undefined {
+  const { decision } = decided;
   switch (decision) {
     case 'nothing':
     case 'forget':
       return undefined;
-    case 'serve':
-    case 'commit':
-      return { state: placed?.slice.state === 'prepared' ? 'prepared' : 'carved', condition: undefined };
     case 'undo':
     case 'quarantine':
-      return { state: 'unfinished', condition: undefined };
+      return UNFINISHED;
+    case 'serve':
+    case 'commit': {
+      const condition = lostFilesystems.of(handle);
+      const reached = placed?.slice.state === 'prepared' ? 'prepared' : 'carved';
+      return { state: condition === undefined ? reached : 'lost', condition };
+    }
     case 'wait':
     case 'lost':
     case 'refuse': {
-      if (record !== undefined && record.state !== 'committed')
-        return { state: 'unfinished', condition: undefined };
+      if (record !== undefined && record.state !== 'committed') return UNFINISHED;
       const condition = lossOf(context, handle);
       return { state: condition?.status === 'DATA_LOSS' ? 'lost' : 'inaccessible', condition };
     }

@@ -12,6 +12,7 @@ import { expandVolume } from './expand.ts';
 import { findVolume, onlySlice } from './find.ts';
 import { lossOf, storageHealth, volumeHealth } from './health.ts';
 import { createVolumeLocks } from './lock.ts';
+import { LostFilesystems } from './lost-filesystems.ts';
 import { publishVolume, unpublishVolume } from './publish.ts';
 import { isNamed, planVolumes, reconcileVolumes, type SeenSlice, type VolumeFinding } from './reconcile.ts';
 import { Sanitizer } from './sanitize.ts';
@@ -23,6 +24,7 @@ export class VolumeService implements Volumes {
   private readonly context: VolumesContext;
   private readonly locks = createVolumeLocks();
   private readonly sanitizer: Sanitizer;
+  private readonly lostFilesystems: LostFilesystems;
   private readonly toldLost = new Set<string>();
   private lookedAtMs: number | undefined;
   private readiness: Readiness = { is: 'starting', why: 'looking at the disks' };
@@ -30,6 +32,7 @@ export class VolumeService implements Volumes {
   constructor(context: VolumesContext) {
     this.context = context;
     this.sanitizer = new Sanitizer(context);
+    this.lostFilesystems = new LostFilesystems(context);
   }
 
   ready(): Readiness {
@@ -62,6 +65,7 @@ export class VolumeService implements Volumes {
     const handle = parseUuid(handleText);
     if (handle === undefined) return;
     const quarantine = await this.locks.run(handle, 'delete', () => deleteVolume(this.context, handle));
+    this.lostFilesystems.note(handle, []);
     if (quarantine !== undefined) this.sanitizer.start(quarantine);
   }
 
@@ -117,7 +121,8 @@ export class VolumeService implements Volumes {
   }
 
   stage(request: Parameters<Volumes['stage']>[0]): Promise<void> {
-    return this.locks.run(request.handle, 'stage', () => stageVolume(this.context, request));
+    const stage = () => stageVolume(this.context, request);
+    return this.lostFilesystems.watch(request.handle, () => this.locks.run(request.handle, 'stage', stage));
   }
 
   unstage(handle: string, stagingPath: string): Promise<void> {
@@ -140,8 +145,10 @@ export class VolumeService implements Volumes {
     return volumeStats(this.context, handle, volumePath);
   }
 
-  health(handle: string): ReturnType<Volumes['health']> {
-    return volumeHealth(this.context, handle);
+  async health(handle: string): ReturnType<Volumes['health']> {
+    const found = await volumeHealth(this.context, handle);
+    this.lostFilesystems.note(handle, found);
+    return found;
   }
 
   async storageHealth(): ReturnType<Volumes['storageHealth']> {
@@ -154,7 +161,13 @@ export class VolumeService implements Volumes {
 
   /** Counted anew for every one who asks; it touches no disk. */
   census(): Census {
-    const counted = takeCensus(this.context, this.plan().findings, this.sanitizer.progress());
+    const { context, lostFilesystems } = this;
+    const counted = takeCensus({
+      context,
+      lostFilesystems,
+      findings: this.plan().findings,
+      progress: this.sanitizer.progress(),
+    });
     return { isReady: this.readiness.is === 'ready', lookedAtMs: this.lookedAtMs, ...counted };
   }
 

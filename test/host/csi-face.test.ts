@@ -46,6 +46,19 @@ describe('Identity', () => {
   });
 });
 
+describe('the listener of calls', () => {
+  it('is told each answer once, with method, code and time', () =>
+    withFace({}, async (face) => {
+      await face.ask(Identity.Probe, {});
+      await face.refused(Node.NodeGetVolumeHealth, { volume_id: '' });
+      expect(face.told()).toEqual([
+        { method: 'Probe', code: 'OK', durationMs: expect.any(Number) },
+        { method: 'NodeGetVolumeHealth', code: 'INVALID_ARGUMENT', durationMs: expect.any(Number) },
+      ]);
+      expect(face.told().every(({ durationMs }) => durationMs > 0 && durationMs < 60_000)).toBe(true);
+    }));
+});
+
 describe('capabilities', () => {
   it('of Controller and Node are those that the contract lists', () =>
     withFace({}, async (face) => {

@@ -47,9 +47,12 @@ function leadsSomewhere(document: string, markdown: string, link: string): boole
   return headingsOf(text).map(anchorOf).includes(anchor);
 }
 
-/** What a reader has as well: the system's own folders, those that the options name, and where metrics are served. */
+/**
+ * What a reader has as well: the system's own folders, those that the options name, the image's,
+ * and where metrics are served.
+ */
 const KNOWN_PATHS =
-  /^\/(dev|sys|proc|etc)(\/|$)|^\/(run|var\/lib|var\/log)$|^\/(run|var\/lib)\/instance-store-csi(\/|$)|^\/var\/lib\/kubelet(\/|$)|^\/(metrics|var\/tmp|tmp\/isc-lab-\w+|PATH)$/;
+  /^\/(dev|sys|proc|etc)(\/|$)|^\/(run|var\/lib|var\/log)$|^\/(run|var\/lib)\/instance-store-csi(\/|$)|^\/var\/lib\/kubelet(\/|$)|^\/app\/[\w-]+\.mjs$|^\/(metrics|var\/tmp|tmp\/isc-lab-\w+|PATH)$/;
 
 /** Absolute paths that only some machine has. */
 function strangePaths(markdown: string): readonly string[] {

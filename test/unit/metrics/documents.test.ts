@@ -1,32 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { createControllerMetrics } from '../../../src/metrics/controller.ts';
-import { createRegistry } from '../../../src/metrics/define.ts';
-import { createNodeMetrics } from '../../../src/metrics/node.ts';
 import { ROOT } from '../house/planted.ts';
+import { METRICS } from './described.ts';
 
 const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-
-/** prom-client's types keep the labels to themselves. */
-type Described = {
-  readonly name: string;
-  readonly type: string;
-  readonly help: string;
-  readonly labelNames: readonly string[];
-};
-
-/** Of both processes; what both have is the same. */
-function described(): readonly Described[] {
-  const all = [createNodeMetrics, createControllerMetrics].flatMap((create) => {
-    const registry = createRegistry();
-    create('0', registry);
-    return registry.getMetricsAsArray() as unknown as readonly Described[];
-  });
-  return [...new Map(all.map((metric) => [metric.name, metric])).values()];
-}
-
-const METRICS = described();
 
 describe('docs/metrics.md', () => {
   it('has a row for each metric, with its type, labels and meaning, and no other', () => {
