@@ -19,8 +19,8 @@ const CONNECTIONS_MAX = 16;
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
- * Serves `GET /metrics`, plain HTTP, and nothing else. What fails later is told to `onError`; a scrape is
- * answered by 500 then.
+ * Serves `GET /metrics`, plain HTTP, and nothing else. What fails later is told to `onError`; a scrape is answered by
+ * 500 then.
  * @throws DriverError `host-failed` when the address cannot be listened at
  */
 export async function serveMetrics(

@@ -35,7 +35,7 @@ function sample(labels: Sample['labels'], value: bigint | number): Sample {
   return { labels, value: Number(value) };
 }
 
-/** A series for each pool, and state if there are any, so that nothing is 0 and not absent. */
+/** A series for each pool, and state if there are any, so that none is told as 0 and not as absent. */
 function zeros({ pools }: Census, states?: readonly string[]): readonly Sample[] {
   return pools.flatMap(
     ({ pool }) => states?.map((state) => sample({ pool, state }, 0)) ?? [sample({ pool }, 0)],
