@@ -1,4 +1,5 @@
 import { NO_CRASHPOINTS } from '../host/crashpoint.ts';
+import { readDeviceWork } from '../host/device-work.ts';
 import { createExec } from '../host/exec.ts';
 import { machineId } from '../host/machine.ts';
 import { type Configuration, DRIVER_NAME, type Self } from '../model/pool.ts';
@@ -24,8 +25,12 @@ export async function report(
   };
   const exec = createExec({ crashpoints: NO_CRASHPOINTS });
   const context: PoolsContext = { exec, self, configuration, notify: () => undefined };
-  const [seen, { records, broken }] = await Promise.all([look(context), readRecords(options.stateDir)]);
-  const situation: Situation = { context, look: seen, records, broken };
+  const [seen, { records, broken }, work] = await Promise.all([
+    look(context),
+    readRecords(options.stateDir),
+    readDeviceWork(),
+  ]);
+  const situation: Situation = { context, look: seen, records, broken, work };
   const { lines, value } = await REPORTS[command](situation, subject ?? '');
   return options.json ? `${JSON.stringify(value, bigintAsText, 2)}\n` : `${lines.join('\n')}\n`;
 }

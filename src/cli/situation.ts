@@ -1,3 +1,4 @@
+import type { DeviceWork } from '../host/device-work.ts';
 import type { VolumeRecord } from '../model/record.ts';
 import type { PoolsContext } from '../pools/context.ts';
 import type { Look } from '../pools/look.ts';
@@ -8,6 +9,8 @@ export type Situation = {
   readonly look: Look;
   readonly records: readonly VolumeRecord[];
   readonly broken: readonly string[];
+  /** What commands do to devices at this moment: a running driver's, for the most part. */
+  readonly work: readonly DeviceWork[];
 };
 
 /** An answer in both forms: lines for people, one value for machines. */

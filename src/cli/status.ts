@@ -1,4 +1,5 @@
 import { formatBytes, maxOf } from '../model/bytes.ts';
+import type { KernelPartition } from '../model/disk.ts';
 import type { VolumeDecision } from '../model/reconcile.ts';
 import { mountsOfPartition } from '../volumes/mounts.ts';
 import { reconcileVolumes } from '../volumes/reconcile.ts';
@@ -15,9 +16,7 @@ export function statusReport(situation: Situation): Report {
     verdict: verdictInWords(verdict),
   }));
   const volumes = volumeRows(situation);
-  const quarantined = seenSlices(situation)
-    .filter(({ slice }) => slice.state === 'quarantine')
-    .map(({ disk, slice }) => ({ slice: slice.id, disk, number: slice.number, sizeBytes: slice.sizeBytes }));
+  const quarantined = quarantineRows(situation);
   const value = {
     node: situation.context.self.node,
     pools,
@@ -33,12 +32,7 @@ type Status = {
   readonly pools: ReturnType<typeof poolRows>;
   readonly disks: readonly { readonly disk: string; readonly sizeBytes: bigint; readonly verdict: string }[];
   readonly volumes: ReturnType<typeof volumeRows>;
-  readonly quarantined: readonly {
-    readonly slice: string;
-    readonly disk: string;
-    readonly number: number;
-    readonly sizeBytes: bigint;
-  }[];
+  readonly quarantined: ReturnType<typeof quarantineRows>;
   readonly setAside: readonly string[];
 };
 
@@ -68,10 +62,11 @@ function linesOf({ pools, disks, volumes, quarantined, setAside }: Status): read
     ),
     ...section(
       'In quarantine, to be sanitized before they are capacity again',
-      quarantined.map(({ slice, disk, number, sizeBytes }) => [
+      quarantined.map(({ slice, disk, number, sizeBytes, work }) => [
         slice,
         size(sizeBytes),
         `partition ${number} of ${disk}`,
+        ...(work === undefined ? [] : [`${work.does}, ${size(work.atBytes)} done`]),
       ]),
       'none',
     ),
@@ -130,9 +125,23 @@ function volumeRows(situation: Situation) {
   });
 }
 
+/** With what is done to them at this moment, if anything is: sanitizing goes through a slice in pieces. */
+function quarantineRows(situation: Situation) {
+  const quarantined = seenSlices(situation).filter(({ slice }) => slice.state === 'quarantine');
+  return quarantined.map(({ disk, slice: { id, number, sizeBytes } }) => {
+    const path = partitionOf(situation, disk, number)?.path;
+    const work = situation.work.find((one) => one.path === path);
+    return { slice: id, disk, number, sizeBytes, work };
+  });
+}
+
+function partitionOf({ look }: Situation, diskPath: string, number: number): KernelPartition | undefined {
+  const looked = look.disks.find(({ disk }) => disk.path === diskPath);
+  return looked?.disk.partitions.find((one) => one.number === number);
+}
+
 function mountTargets(situation: Situation, diskPath: string, number: number): readonly string[] {
-  const disk = situation.look.disks.find((one) => one.disk.path === diskPath)?.disk;
-  const partition = disk?.partitions.find((one) => one.number === number);
+  const partition = partitionOf(situation, diskPath, number);
   if (partition === undefined) return [];
   return [...new Set(mountsOfPartition(partition, situation.look.uses.mounts).map(({ target }) => target))];
 }

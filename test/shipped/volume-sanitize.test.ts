@@ -1,8 +1,11 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execa } from 'execa';
 import { run } from '../host/lab/tool.ts';
-import { entryOf, QUARANTINE_TYPE, rangeHolds, tableOf, untilAvailable } from './volume/seen.ts';
+import { commonOptions } from '../player/driver.ts';
+import { runCli } from './driver/node.ts';
+import { entryOf, partitionOf, QUARANTINE_TYPE, rangeHolds, tableOf, untilAvailable } from './volume/seen.ts';
 import { eventually, fill, GIB, MIB, World } from './volume/world.ts';
 
 const BYTE = 0x5a;
@@ -111,6 +114,27 @@ async function diskWithoutDiscards(world: World): Promise<string> {
   expect(await readFile(`/sys/block/${basename(device)}/queue/discard_max_bytes`, 'utf8')).toBe('0\n');
   return device;
 }
+
+describe('status', () => {
+  it('tells what is done to a slice in quarantine, and how far it is', async () => {
+    await using world = await World.of([60n * GIB], { sanitize: 'zero' });
+    const { id } = await world.player.create({ name: 'pvc-large', sizeBytes: 50n * GIB, access: 'ext4' });
+    const partition = await partitionOf(world.device(), id);
+    await world.player.delete(id);
+    await eventually(async () => (await logged(world, 'sanitizing')).length > 0);
+    await world.driver.kill();
+    const status = async () =>
+      (await runCli(['status', ...commonOptions({ folder: world.lab.path('driver') })])).stdout;
+    const row = new RegExp(`^ {2}[0-9a-f-]{36} {2}50 GiB {2}partition 2 of ${world.device()}(.*)$`, 'm');
+    expect(row.exec(await status())?.[1]).toBe('');
+    // Started as a pass of shred is, but that its random bytes never come.
+    const args = [`of=${partition}`, 'oflag=seek_bytes', `seek=${3n * GIB}`, 'conv=notrunc', 'status=none'];
+    const pass = execa('dd', args);
+    expect(row.exec(await status())?.[1]).toBe('  writing, 3 GiB done');
+    pass.stdin.end();
+    await pass;
+  });
+});
 
 describe('Sanitizing killed in the middle', () => {
   it('goes on after the restart; the range is capacity only when it is clean', async () => {
