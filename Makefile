@@ -26,7 +26,7 @@ demo: build ## watch a volume live its whole life on loop disks (root)
 build: setup-build $(BUNDLES) ## install what is missing and bundle the driver into dist/
 
 test: setup-test $(BUNDLES) ## run every suite this machine can run (root for most); SUITES="unit host" picks some
-	@node test/run.ts $(SUITES)
+	@node test/run.ts $(if $(START_WITHIN),--start-within $(START_WITHIN)) $(SUITES)
 
 test-fast: setup-test $(BUNDLES) ## the same without what starts the shipped driver: shipped, csi-sanity, kill harness
 	@node test/run.ts --fast $(SUITES)
@@ -56,7 +56,7 @@ cluster-down: ## end it, and leave nothing
 	@node test/cluster/main.ts down
 
 e2e: setup-test setup-cluster $(BUNDLES) ## the driver on such a cluster: the one that is up, else one that goes with the tests (root)
-	@node test/run.ts e2e
+	@node test/run.ts manifests image e2e
 
 bench: build ## measure speed and memory, side by side with the bare tools (root)
 	@node test/bench/bench.ts

@@ -2,7 +2,9 @@
  * Runs the test suites one after the other, their output streamed, and says of each how it ended.
  * The last line is `N passed, N failed, N skipped`; the exit code is 1 when anything failed.
  *
- *   node test/run.ts [--fast] [SUITE...]
+ *   node test/run.ts [--fast] [--start-within MINUTES] [SUITE...]
+ *
+ * `all` names every suite, those that only run when asked for too.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -125,10 +127,11 @@ function hasProgram(name: string): boolean {
 }
 
 function chosenSuites(names: readonly string[]): readonly Suite[] {
+  if (names.includes('all')) return SUITES;
   const unknown = names.filter((name) => !SUITES.some((suite) => suite.name === name));
   if (unknown.length > 0) {
     throw new Error(
-      `No suite ${unknown.join(', ')}: there are ${SUITES.map((suite) => suite.name).join(', ')}`,
+      `No suite ${unknown.join(', ')}: there are ${SUITES.map((suite) => suite.name).join(', ')}, and all`,
     );
   }
   return SUITES.filter((suite) =>
@@ -137,10 +140,16 @@ function chosenSuites(names: readonly string[]): readonly Suite[] {
 }
 
 const { values, positionals } = parseArgs({
-  options: { fast: { type: 'boolean', default: false } },
+  options: {
+    fast: { type: 'boolean', default: false },
+    'start-within': { type: 'string', default: 'Infinity' },
+  },
   allowPositionals: true,
 });
-const situation: Situation = {
+const startWithinMs = Number(values['start-within']) * 60_000;
+if (!(startWithinMs > 0))
+  throw new Error(`--start-within ${values['start-within']}: want a number of minutes`);
+const situation: Omit<Situation, 'isLate'> = {
   fast: values.fast,
   isRoot: process.getuid?.() === 0,
   hasLoopDevices: hasLoopDevices(),
@@ -153,7 +162,8 @@ const outcomes: Outcome[] = [];
 for (const suite of chosenSuites(positionals)) {
   console.log(`\n== ${suite.name}`);
   const startedAtMs = Date.now();
-  const why = interrupted.aborted ? 'interrupted' : reasonNotToRun(suite, situation);
+  const isLate = performance.now() > startWithinMs;
+  const why = interrupted.aborted ? 'interrupted' : reasonNotToRun(suite, { ...situation, isLate });
   const outcome: Outcome = why === undefined ? await runSuite(suite) : { is: 'not run', why };
   outcomes.push(outcome);
   lines.push(

@@ -8,7 +8,7 @@ export type Suite = {
   /** jest: a project of jest.config.ts. script: a program that writes its Counts to the file named by SUITE_RESULT. */
   readonly kind: 'jest' | 'script';
   readonly needs: readonly Need[];
-  /** `when asked` takes a cluster of its own, and is run by its name only. */
+  /** `when asked`: what an installation is made of, and a cluster for it; `make e2e`. */
   readonly runs: 'always' | 'unless fast' | 'when asked';
   readonly timeoutMs: number;
 };
@@ -35,22 +35,6 @@ export const SUITES: readonly Suite[] = [
     timeoutMs: minutes(5),
   },
   {
-    name: 'manifests',
-    folder: 'test/manifests',
-    kind: 'jest',
-    needs: [],
-    runs: 'unless fast',
-    timeoutMs: minutes(25),
-  },
-  {
-    name: 'image',
-    folder: 'test/image',
-    kind: 'jest',
-    needs: ['root', 'image builder'],
-    runs: 'unless fast',
-    timeoutMs: minutes(35),
-  },
-  {
     name: 'shipped',
     folder: 'test/shipped',
     kind: 'jest',
@@ -75,6 +59,22 @@ export const SUITES: readonly Suite[] = [
     timeoutMs: minutes(15),
   },
   {
+    name: 'manifests',
+    folder: 'test/manifests',
+    kind: 'jest',
+    needs: [],
+    runs: 'when asked',
+    timeoutMs: minutes(25),
+  },
+  {
+    name: 'image',
+    folder: 'test/image',
+    kind: 'jest',
+    needs: ['root', 'image builder'],
+    runs: 'when asked',
+    timeoutMs: minutes(35),
+  },
+  {
     name: 'e2e',
     folder: 'test/cluster',
     kind: 'jest',
@@ -94,6 +94,7 @@ export type Outcome =
 /** What is known of the machine and of what was asked for, when it is decided which suites run. */
 export type Situation = {
   readonly fast: boolean;
+  readonly isLate: boolean;
   readonly isRoot: boolean;
   readonly hasLoopDevices: boolean;
   /** buildah, and mmdebstrap for what it builds upon. */
@@ -104,6 +105,7 @@ export type Situation = {
 
 /** Why a suite cannot or shall not run here; undefined when it runs. */
 export function reasonNotToRun(suite: Suite, situation: Situation): string | undefined {
+  if (situation.isLate) return 'no time is left to start it';
   if (!situation.isWritten(suite)) return 'not written yet';
   if (suite.runs !== 'always' && situation.fast) return 'left out by --fast';
   if (suite.needs.includes('root') && !situation.isRoot) return 'needs root';

@@ -15,6 +15,7 @@ import {
 const counts = (passed: number, failed: number, skipped: number): Counts => ({ passed, failed, skipped });
 const situation: Situation = {
   fast: false,
+  isLate: false,
   isRoot: true,
   hasLoopDevices: true,
   hasImageBuilder: true,
@@ -61,6 +62,7 @@ describe('reasonNotToRun()', () => {
     ['kill', { fast: true }, 'left out by --fast'],
     ['sanity', { fast: true }, 'left out by --fast'],
     ['e2e', { fast: true }, 'left out by --fast'],
+    ['unit', { isLate: true }, 'no time is left to start it'],
     ['kill', { isWritten: () => false }, 'not written yet'],
   ])('of %s in %j is %j', (name, change, why) => {
     expect(reasonNotToRun(named(name), { ...situation, ...change })).toBe(why);
