@@ -23,6 +23,7 @@ const config: Config = {
       globalTeardown: '<rootDir>/test/cluster/teardown.ts',
     },
   ],
+  reporters: ['default', '<rootDir>/test/cluster/reporter.ts'],
   collectCoverageFrom: ['src/**/*.ts', '!src/csi/gen/**'],
   coverageProvider: 'v8',
 };

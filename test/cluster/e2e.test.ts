@@ -4,6 +4,7 @@
  */
 import './chapters/volumes.ts';
 import './chapters/survival.ts';
+import './chapters/events.ts';
 import './chapters/capacity.ts';
 import './chapters/examples.ts';
 import './chapters/nodes.ts';

@@ -14,7 +14,7 @@ const END_TIMEOUT_MS = 10_000;
 export type Node = Machine & {
   readonly number: number;
   readonly name: string;
-  /** The node's label kubernetes.io/hostname. */
+  /** The node's label kubernetes.io/hostname, which is not its name everywhere: not on some clouds, and not here. */
   readonly hostname: string;
   /** Sizes of its disks, in bytes. */
   readonly disks: readonly number[];
@@ -22,7 +22,7 @@ export type Node = Machine & {
 
 export function node(number: number, disks: readonly number[]): Node {
   const name = nodeName(number);
-  return { number, name, hostname: name, disks, folder: nodeFolder(number) };
+  return { number, name, hostname: `host-${number}`, disks, folder: nodeFolder(number) };
 }
 
 /** Makes what a node keeps from boot to boot: its configuration and its disks. */
@@ -154,6 +154,8 @@ const kubeletConfiguration = (node: Node): object => ({
   containerRuntimeEndpoint: 'unix:///run/containerd/containerd.sock',
   cgroupDriver: 'cgroupfs',
   cgroupRoot: `/${cgroupOf(node)}`,
+  // As those who bring up nodes are told to: no pod comes before the driver can serve it.
+  registerWithTaints: [{ key: 'instance-store.csi.dev/agent-not-ready', effect: 'NoExecute' }],
   failCgroupV1: false,
   failSwapOn: false,
   serializeImagePulls: false,

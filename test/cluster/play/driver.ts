@@ -9,9 +9,10 @@ import { labNode } from './node.ts';
 
 export const DRIVER_NAMESPACE = 'instance-store-csi';
 export const DRIVER_NAME = 'instance-store.csi.dev';
+const STARTUP_TAINT = `${DRIVER_NAME}/agent-not-ready`;
 const DAEMON_SET = 'daemonset/instance-store-csi-node';
 const DEPLOYMENT = 'deployment/instance-store-csi-controller';
-const REGISTERED_TIMEOUT_MS = 60_000;
+const REGISTERED_TIMEOUT_MS = 120_000;
 const RESTARTED_TIMEOUT_MS = 60_000;
 /** Its command line. */
 const NODE_PROCESS = '/app/instance-store-csi.mjs node';
@@ -27,12 +28,16 @@ export async function isInstalled(): Promise<boolean> {
   return (await kubectl('get', 'csidriver', DRIVER_NAME, '--ignore-not-found')) !== '';
 }
 
-/** Until all of the driver's pods are ready, and each node's kubelet knows it and its capacity is published. */
+/** Until all of the driver's pods are ready, every kubelet knows it, and no node is held back for it any more. */
 export async function ready(): Promise<void> {
   for (const workload of [DAEMON_SET, DEPLOYMENT]) await rolledOut(workload);
   await until('the kubelets know the driver', REGISTERED_TIMEOUT_MS, async () => {
     const { items } = await get<{ items: readonly CsiNode[] }>('csinodes');
     return items.every(({ spec }) => spec.drivers?.some(({ name }) => name === DRIVER_NAME));
+  });
+  await until('the startup taint is lifted', REGISTERED_TIMEOUT_MS, async () => {
+    const { items } = await get<{ items: readonly TaintedNode[] }>('nodes');
+    return items.every(({ spec }) => !spec.taints?.some(({ key }) => key === STARTUP_TAINT));
   });
 }
 
@@ -40,8 +45,10 @@ type CsiNode = {
   readonly spec: { readonly drivers: readonly { readonly name: string }[] | null };
 };
 
+type TaintedNode = { readonly spec: { readonly taints?: readonly { readonly key: string }[] } };
+
 async function rolledOut(workload: string): Promise<void> {
-  await kubectl(`--namespace=${DRIVER_NAMESPACE}`, 'rollout', 'status', workload, '--timeout=55s');
+  await kubectl(`--namespace=${DRIVER_NAMESPACE}`, 'rollout', 'status', workload, '--timeout=140s');
 }
 
 /** Replaces all of the driver's pods on the nodes, as an upgrade does. */
