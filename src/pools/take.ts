@@ -42,8 +42,9 @@ export async function eraseAndTakeDisk(context: PoolsContext, disk: Disk, pool: 
   if (verdict.is !== 'erasable' || verdict.pool.name !== pool.name) throw changed(disk, verdict);
   const note = verdict.resume ?? newNote(disk, pool, context.self, verdict.fingerprint);
   if (verdict.resume === undefined) await writeNote(context, disk, note);
-  await zeroRange(context, disk, NOTE_OFFSET + BigInt(encodeNote(note).length), disk.sizeBytes);
-  await zeroRange(context, disk, 0n, NOTE_OFFSET);
+  const noteBytes = BigInt(encodeNote(note).length);
+  await zeroRange(context, disk, NOTE_OFFSET + noteBytes, disk.sizeBytes, noteBytes);
+  await zeroRange(context, disk, 0n, NOTE_OFFSET, disk.sizeBytes - NOTE_OFFSET);
   return writeFirstTable(context, disk, note);
 }
 
@@ -119,7 +120,14 @@ async function readOwnMark(context: PoolsContext, disk: Disk): Promise<OwnerMark
   throw new DriverError('host-failed', `The mark of ${disk.path} reads back as ${reading.is}`);
 }
 
-async function zeroRange(context: PoolsContext, disk: Disk, from: bigint, to: bigint): Promise<void> {
+/** `doneBefore`: how many bytes of the disk were erased before this range, for those who watch. */
+async function zeroRange(
+  context: PoolsContext,
+  disk: Disk,
+  from: bigint,
+  to: bigint,
+  doneBefore: bigint,
+): Promise<void> {
   for (let at = from; at < to; at += ERASE_PIECE_BYTES) {
     await expectSameDisk(disk);
     const lengthBytes = minOf(ERASE_PIECE_BYTES, to - at);
@@ -127,7 +135,7 @@ async function zeroRange(context: PoolsContext, disk: Disk, from: bigint, to: bi
     context.notify({
       notice: 'erasing',
       disk: disk.path,
-      doneBytes: at + lengthBytes,
+      doneBytes: doneBefore + at + lengthBytes - from,
       ofBytes: disk.sizeBytes,
     });
   }

@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import type { Made, Wanted } from '../player/player.ts';
+import { readLog } from './driver/seen.ts';
 import {
   bytesOf,
   entryOf,
@@ -67,6 +68,10 @@ describe('A prepared slice that lost its filesystem', () => {
     );
     expect(await healthOf(world, made)).toMatchObject({ status: 'DATA_LOSS', reason: 'FilesystemLost' });
     expect(await bytesOf(partition)).toBe(before);
+    await refusal(world.player.stage(made));
+    expect((await readLog(world.driver.logFile)).filter(({ msg }) => msg === 'data-loss')).toEqual([
+      expect.objectContaining({ level: 50, handle: made.id, reason: 'FilesystemLost' }),
+    ]);
     await world.player.delete(made.id);
     await untilAvailable(world, availableBytes);
   });
