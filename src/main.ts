@@ -5,12 +5,14 @@ import { parseInvocation } from './cli/options.ts';
 import { fail, stopSignal } from './cli/process.ts';
 import { report } from './cli/report.ts';
 import { VERSION } from './cli/version.ts';
+import { DriverError } from './model/errors.ts';
 import { serveNode } from './node.ts';
 
 async function main(): Promise<void> {
   const invocation = parseInvocation(process.argv.slice(2), process.env);
   if (invocation.is === 'help') return void process.stdout.write(helpText(invocation.command));
   if (invocation.is === 'version') return void process.stdout.write(`instance-store-csi ${VERSION}\n`);
+  expectRoot();
   const { command, subject, options } = invocation;
   const configuration = await readConfiguration(options.config);
   if (command !== 'node') {
@@ -19,6 +21,12 @@ async function main(): Promise<void> {
   }
   await serveNode(options, configuration, createLog(options.logLevel), stopSignal());
   process.exit(0);
+}
+
+function expectRoot(): void {
+  const id = process.geteuid?.();
+  if (id !== 0)
+    throw new DriverError('unsupported', `found user id ${id}, want root: disks are opened by it`);
 }
 
 main().catch(fail);

@@ -18,7 +18,7 @@ import { type ClusterFace, createFace } from './kube/face.ts';
 import { HOSTNAME_LABEL } from './kube/hostname.ts';
 import { createNodeMetrics, type NodeMetrics } from './metrics/node.ts';
 import { type MetricsServer, serveMetrics } from './metrics/server.ts';
-import { DriverError } from './model/errors.ts';
+import { DriverError, messageOf } from './model/errors.ts';
 import type { Notify } from './model/notice.ts';
 import { type Configuration, DRIVER_NAME, type Self } from './model/pool.ts';
 import { Pools } from './pools/pools.ts';
@@ -44,7 +44,7 @@ export async function serveNode(
     node: options.nodeName,
     machine: await machineId(options.machineId),
   };
-  await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
+  await makeStateDirectory(options.stateDir);
   const metrics = createNodeMetrics(VERSION);
   const tell: Notify = (notice) => {
     logNotice(log, notice);
@@ -75,6 +75,12 @@ export async function serveNode(
     await metricsServer?.stop();
     log.info('stopped');
   }
+}
+
+async function makeStateDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw new DriverError('host-failed', `Cannot make the state directory: ${messageOf(cause)}`, { cause });
+  });
 }
 
 async function startMetrics(
@@ -145,6 +151,7 @@ async function work(
   metrics.countFrom(() => service.census());
   const ended = cluster.watch(durable);
   await service.refresh();
+  if (service.ready().is === 'ready') log.info('ready');
   const watch = watchDevices(() => void service.refresh(), { everyMs: LOOK_EVERY_MS });
   const why = await ended;
   watch.close();

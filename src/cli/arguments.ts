@@ -30,11 +30,18 @@ export function parseArguments(
     } as const;
     return parseArgs({ args: [...argv], options, allowPositionals: true });
   } catch (error) {
-    throw wrong(messageOf(error));
+    throw wrong(refusalOf(error));
   }
 }
 
-/** As given, else out of the environment, else the fallback. */
+/** What Node says of a wrong command line, in one line, and without its advice on arguments that begin with `-`. */
+function refusalOf(error: unknown): string {
+  const message = messageOf(error).replaceAll('\n', ' ');
+  const unknown = /^Unknown option '[^']*'/.exec(message)?.[0];
+  return unknown === undefined ? message : `${unknown}: --help lists those that there are`;
+}
+
+/** As given, else out of the environment, where an empty variable counts as none, else the fallback. */
 export function textOf(
   name: string,
   { alias, fallback }: Described,
@@ -43,7 +50,19 @@ export function textOf(
 ): string | undefined {
   const given = values[name];
   if (typeof given === 'string') return given;
-  return env[variableOf(name)] ?? (alias === undefined ? undefined : env[alias]) ?? fallback;
+  const variables = [variableOf(name), ...(alias === undefined ? [] : [alias])];
+  return (
+    variables.map((variable) => env[variable]).find((text) => text !== undefined && text !== '') ?? fallback
+  );
+}
+
+/** @throws DriverError `invalid-argument` for a variable that is neither `true` nor `false` */
+export function flagOf(name: string, values: Values, env: Environment): boolean {
+  if (values[name] === true) return true;
+  const variable = variableOf(name);
+  const text = env[variable] ?? '';
+  if (['', 'true', 'false'].includes(text)) return text === 'true';
+  throw wrong(`${variable} is "${text}", want true or false`);
 }
 
 export function variableOf(name: string): string {
@@ -57,7 +76,7 @@ export function optionLines(
 ): readonly string[] {
   const variables = [variableOf(name), ...(alias === undefined ? [] : [alias])].join(', ');
   const preset = fallback === undefined ? '' : ` (default ${fallback})`;
-  return [`  --${name} ${placeholder}`.trimEnd(), `      ${help}${preset}; or ${variables}`];
+  return [`  ${`--${name} ${placeholder}`.padEnd(36)} ${variables}`, `      ${help}${preset}`];
 }
 
 export function wrong(message: string): DriverError {

@@ -16,61 +16,75 @@ const DEFAULT_SHRED_PASSES = 3;
 /** It stands in partition labels of 36 characters, beside a generation. */
 const POOL_NAME = /^[a-z0-9]([a-z0-9-]{0,23}[a-z0-9])?$/;
 
+/** Every message below ends the sentence "FIELD is FOUND, want …". */
+
+const SIZE = 'a size such as 10Gi or 500M';
 const size = v.pipe(
-  v.string(),
-  v.check(
-    (text) => parseSize(text) !== undefined,
-    ({ input }) => `is "${input}", want a size such as 10Gi or 500M`,
-  ),
+  v.string(SIZE),
+  v.check((text) => parseSize(text) !== undefined, SIZE),
   v.transform((text) => parseSize(text) ?? 0n),
 );
 
-const text = v.pipe(v.string(), v.nonEmpty('is empty'));
+const TEXT = 'text in quotes';
+const text = v.pipe(v.string(TEXT), v.nonEmpty(TEXT));
+
+const MAPPING = 'a mapping';
+const oneOf = <const T extends readonly string[]>(options: T) =>
+  v.picklist(options, options.length === 1 ? `${options[0]}` : `one of ${options.join(', ')}`);
 
 const match = v.pipe(
-  v.strictObject({
-    preset: v.optional(v.literal('instance-store')),
-    model: v.optional(text),
-    serial: v.optional(text),
-    path: v.optional(text),
-    byId: v.optional(text),
-    transport: v.optional(v.picklist(['nvme', 'scsi', 'virtio', 'loop'])),
-  }),
-  v.check(
-    (line) => Object.keys(line).length > 0,
-    'is empty and would match every disk; name at least one property',
+  v.strictObject(
+    {
+      preset: v.optional(oneOf(['instance-store'])),
+      model: v.optional(text),
+      serial: v.optional(text),
+      path: v.optional(text),
+      byId: v.optional(text),
+      transport: v.optional(oneOf(['nvme', 'scsi', 'virtio', 'loop'])),
+    },
+    MAPPING,
   ),
+  v.check((line) => Object.keys(line).length > 0, 'at least one property, as it would match every disk'),
 );
 
-const pool = v.strictObject({
-  name: v.pipe(
-    v.string(),
-    v.regex(POOL_NAME, 'want at most 25 of a-z, 0-9 and "-", with a letter or digit at both ends'),
-  ),
-  disks: v.strictObject({
-    match: v.pipe(v.array(match), v.nonEmpty('is empty: no disk would be taken')),
-    minSize: v.optional(size),
-    eraseAndTake: v.optional(
-      v.array(
-        v.strictObject({
-          disk: text,
-          found: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'want the fingerprint that `why DISK` prints')),
-        }),
-      ),
-      [],
-    ),
-  }),
-  array: v.optional(v.picklist(['none']), 'none'),
-  carving: v.optional(v.picklist(['partition', 'whole']), 'partition'),
-  sanitize: v.optional(v.picklist(['discard', 'zero', 'shred', 'none']), 'discard'),
-  shredPasses: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(35))),
-});
+const NAME = 'at most 25 of a-z, 0-9 and "-", with a letter or digit at both ends';
+const FINGERPRINT = 'the fingerprint that `why DISK` prints';
+const PASSES = 'a number from 1 to 35';
 
-const file = v.strictObject({
-  apiVersion: v.literal('instance-store.csi.dev/v1alpha1'),
-  kind: v.literal('DriverConfiguration'),
-  pools: v.pipe(v.array(pool), v.nonEmpty('is empty')),
-});
+const eraseAndTake = v.strictObject(
+  { disk: text, found: v.pipe(v.string(FINGERPRINT), v.regex(/^[0-9a-f]{64}$/, FINGERPRINT)) },
+  MAPPING,
+);
+
+const pool = v.strictObject(
+  {
+    name: v.pipe(v.string(NAME), v.regex(POOL_NAME, NAME)),
+    disks: v.strictObject(
+      {
+        match: v.pipe(v.array(match, 'a list of lines'), v.nonEmpty('a line, as no disk would be taken')),
+        minSize: v.optional(size),
+        eraseAndTake: v.optional(v.array(eraseAndTake, 'a list'), []),
+      },
+      MAPPING,
+    ),
+    array: v.optional(oneOf(['none']), 'none'),
+    carving: v.optional(oneOf(['partition', 'whole']), 'partition'),
+    sanitize: v.optional(oneOf(['discard', 'zero', 'shred', 'none']), 'discard'),
+    shredPasses: v.optional(
+      v.pipe(v.number(PASSES), v.integer(PASSES), v.minValue(1, PASSES), v.maxValue(35, PASSES)),
+    ),
+  },
+  MAPPING,
+);
+
+const file = v.strictObject(
+  {
+    apiVersion: oneOf(['instance-store.csi.dev/v1alpha1']),
+    kind: oneOf(['DriverConfiguration']),
+    pools: v.pipe(v.array(pool, 'a list of pools'), v.nonEmpty('a pool')),
+  },
+  MAPPING,
+);
 
 export const DEFAULT_PATH = '/etc/instance-store-csi/config.yaml';
 
@@ -92,9 +106,14 @@ export async function readConfiguration(named: string | undefined): Promise<Conf
 function parseConfiguration(source: string, name: string): Configuration {
   const document = parseDocument(source);
   const [syntax] = document.errors;
-  if (syntax !== undefined) throw wrong(name, syntax.message);
+  if (syntax?.code === 'MULTIPLE_DOCS') throw wrong(name, 'found several YAML documents, want one');
+  if (syntax !== undefined) throw wrong(name, syntax.message.trimEnd());
   const decoded = v.safeParse(file, document.toJS());
   if (!decoded.success) throw wrong(name, decoded.issues.map(issueInWords).join('; '));
+  const idle = decoded.output.pools.findIndex(
+    (one) => one.shredPasses !== undefined && one.sanitize !== 'shred',
+  );
+  if (idle >= 0) throw wrong(name, `pools[${idle}].shredPasses is for sanitize: shred alone`);
   const pools = decoded.output.pools.map(toPool);
   const overlap = overlapOf(pools);
   if (overlap !== undefined) throw wrong(name, overlap);
@@ -139,8 +158,14 @@ function issueInWords(issue: v.BaseIssue<unknown>): string {
   const field = path.replace(/^\./, '') || 'the file';
   if (issue.type === 'strict_object' && issue.expected === 'never') return `${field} is an unknown key`;
   if (issue.type === 'strict_object' && issue.received === 'undefined') return `${field} is missing`;
-  if (issue.kind === 'validation') return `${field}: ${issue.message}, found ${issue.received}`;
-  return `${field} is ${issue.received}, want ${issue.expected ?? issue.message}`;
+  return `${field} is ${foundInWords(issue)}, want ${issue.message}`;
+}
+
+function foundInWords({ input, received }: v.BaseIssue<unknown>): string {
+  if (input === null) return 'empty';
+  if (typeof input !== 'object') return received;
+  if (Object.keys(input).length === 0) return 'empty';
+  return Array.isArray(input) ? 'a list' : 'a mapping';
 }
 
 function wrong(name: string, what: string): DriverError {

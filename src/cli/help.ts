@@ -12,6 +12,12 @@ const PURPOSE: { readonly [C in Command]: string } = {
 /** It is a bundle of its own, with options of its own. */
 const CONTROLLER = [`  ${'controller'.padEnd(12)}${CONTROLLER_PURPOSE}; controller --help`];
 
+const READING = [
+  'status, plan and why read by themselves, with or without a driver running. They want root, and the',
+  "driver's own options. Exit code 0: answered; 2: what was asked is wrong; 1: it could not be done.",
+  '',
+];
+
 /** `--help`, for the whole program or for one command. */
 export function helpText(command: Command | undefined): string {
   const commands = command === undefined ? COMMANDS : [command];
@@ -26,13 +32,12 @@ export function helpText(command: Command | undefined): string {
     ...(command === undefined
       ? ['Commands:', ...commands.map((name) => `  ${name.padEnd(12)}${PURPOSE[name]}`), ...CONTROLLER, '']
       : []),
-    'Options:',
+    'Options, each with the variable that may stand for it:',
     ...Object.entries(OPTIONS)
       .filter(([, option]) => option.commands.some((name) => commands.includes(name)))
       .flatMap(([name, option]) => optionLines(name, option)),
     '  --help, --version',
     '',
-    'status, plan and why read by themselves: they work with no driver running, and want root.',
-    '',
+    ...(command === 'node' ? [] : READING),
   ].join('\n');
 }

@@ -33,13 +33,16 @@ const LEVELS: { readonly [N in Notice['notice']]: 'debug' | 'info' | 'warn' | 'e
 
 export function logNotice(log: Logger, notice: Notice): void {
   const { notice: name, ...facts } = notice;
-  const shown = Object.entries(facts).map(([key, value]) => [
-    key,
-    typeof value === 'bigint' ? value.toString() : value,
-  ]);
+  const shown = Object.entries(facts).map(([key, value]) => [key, shownFact(value)]);
   log[LEVELS[name]](Object.fromEntries(shown), name);
 }
 
+/** Bytes as decimal text, milliseconds with one decimal. */
+function shownFact(value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  return typeof value === 'number' ? Math.round(value * 10) / 10 : value;
+}
+
 export function logCommand(log: Logger, { command, args, durationMs, ending }: ExecEvent): void {
-  log.debug({ command, args, durationMs: Math.round(durationMs * 10) / 10, ending }, 'host command');
+  log.debug({ command, args, durationMs: shownFact(durationMs), ending }, 'host command');
 }

@@ -1,5 +1,5 @@
 import type { ListenAddress } from '../metrics/server.ts';
-import { type Described, parseArguments, textOf, type Values, variableOf, wrong } from './arguments.ts';
+import { type Described, flagOf, parseArguments, textOf, type Values, wrong } from './arguments.ts';
 import { DEFAULT_PATH } from './configuration.ts';
 import { LOG_LEVEL, type LogLevel, logLevelOf } from './log-level.ts';
 import { METRICS_ADDRESS, metricsAddressOf } from './metrics-address.ts';
@@ -56,7 +56,7 @@ export const OPTIONS: { readonly [N in OptionName]: Described & { readonly comma
     config: {
       type: 'string',
       placeholder: 'FILE',
-      help: `configuration of the pools (default ${DEFAULT_PATH}, if it is there); without one: a pool "instance-store" of the local disks of known clouds`,
+      help: `the pools (default ${DEFAULT_PATH} if it is there, else the local disks of known clouds)`,
       fallback: undefined,
       commands: COMMANDS,
     },
@@ -70,7 +70,7 @@ export const OPTIONS: { readonly [N in OptionName]: Described & { readonly comma
     'node-name': {
       type: 'string',
       placeholder: 'NAME',
-      help: "this node's name, in a cluster that of its Node: CSI node id",
+      help: "this node's name, in a cluster that of its Node: CSI node id; must be given",
       fallback: undefined,
       alias: 'NODE_NAME',
       commands: COMMANDS,
@@ -109,14 +109,14 @@ export function parseInvocation(
   const [commandText, subject, ...rest] = positionals;
   const command = COMMANDS.find((known) => known === commandText);
   if (values.version === true) return { is: 'version' };
-  if (values.help === true || commandText === undefined) return { is: 'help', command };
-  if (command === undefined)
+  if (commandText !== undefined && command === undefined)
     throw wrong(`unknown command "${commandText}", want one of ${COMMANDS.join(', ')}`);
+  if (values.help === true || command === undefined) return { is: 'help', command };
   if (rest.length > 0 || (subject !== undefined && command !== 'why')) {
     throw wrong(`${command}: unexpected argument "${rest[0] ?? subject}"`);
   }
   if (command === 'why' && subject === undefined)
-    throw wrong('why: name a disk (/dev/nvme1n1, loop3) or a volume handle');
+    throw wrong('why: name a disk (/dev/nvme1n1, loop3) or a volume (handle or name)');
   return { is: 'run', command, subject, options: optionsFor(command, values, env) };
 }
 
@@ -126,7 +126,6 @@ function optionsFor(
   env: Readonly<Record<string, string | undefined>>,
 ): Options {
   const text = (name: OptionName): string | undefined => textOf(name, OPTIONS[name], values, env);
-  const flag = (name: OptionName): boolean => values[name] === true || env[variableOf(name)] === 'true';
   for (const name of Object.keys(values)) {
     if (name in OPTIONS && !OPTIONS[name as OptionName].commands.includes(command))
       throw wrong(`${command} has no option --${name}`);
@@ -139,8 +138,8 @@ function optionsFor(
     machineId: text('machine-id'),
     metricsAddress: metricsAddressOf(text('metrics-address')),
     logLevel: logLevelOf(text('log-level')),
-    noKubernetes: flag('no-kubernetes'),
-    json: flag('json'),
+    noKubernetes: flagOf('no-kubernetes', values, env),
+    json: flagOf('json', values, env),
   };
 }
 

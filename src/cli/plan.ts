@@ -2,24 +2,24 @@ import { describeStep } from '../model/step.ts';
 import { planDisks } from '../pools/plan.ts';
 import { planVolumes, reconcileVolumes } from '../volumes/reconcile.ts';
 import type { Report, Situation } from './situation.ts';
-import { marksHere, section, seenSlices, verdictInWords } from './view.ts';
+import { disksOf, marksHere, row, section, seenSlices, verdictInWords } from './view.ts';
 
 /** `plan`: the very steps that the driver would run now, and the disks that it would leave alone. */
 export function planReport(situation: Situation): Report {
   const seen = seenSlices(situation);
   const findings = reconcileVolumes(situation.records, seen, marksHere(situation));
   const steps = [...planDisks(situation.look), ...planVolumes(findings, seen, situation.records)];
-  const left = situation.look.disks.filter(({ verdict }) => verdict.is === 'refused');
+  const left = disksOf(situation).filter(({ verdict }) => verdict.is === 'refused');
   return {
     lines: [
       ...section(
         'Steps',
-        steps.map((step, at) => [`${at + 1}.`, describeStep(step)]),
+        steps.map((step, at) => row(`${at + 1}.`, describeStep(step))),
         'nothing to do',
       ),
       ...section(
         'Left alone',
-        left.map(({ disk, verdict }) => [disk.path, verdictInWords(verdict)]),
+        left.map(({ disk, verdict }) => row(disk.path, verdictInWords(verdict))),
         'no disk',
       ),
     ],

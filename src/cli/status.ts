@@ -1,15 +1,25 @@
 import { formatBytes, maxOf } from '../model/bytes.ts';
-import type { KernelPartition } from '../model/disk.ts';
-import type { VolumeDecision } from '../model/reconcile.ts';
-import { mountsOfPartition } from '../volumes/mounts.ts';
 import { reconcileVolumes } from '../volumes/reconcile.ts';
 import type { Report, Situation } from './situation.ts';
-import { capacityOf, marksHere, ownedDisks, section, seenSlices, verdictInWords } from './view.ts';
+import {
+  capacityOf,
+  DECISION_IN_WORDS,
+  disksOf,
+  marksHere,
+  mountTargets,
+  ownedDisks,
+  partitionOf,
+  type Row,
+  row,
+  section,
+  seenSlices,
+  verdictInWords,
+} from './view.ts';
 
 /** `status`: pools, disks, volumes, capacity, and what waits to be sanitized. */
 export function statusReport(situation: Situation): Report {
   const pools = poolRows(situation);
-  const disks = situation.look.disks.map(({ disk, verdict }) => ({
+  const disks = disksOf(situation).map(({ disk, verdict }) => ({
     disk: disk.path,
     sizeBytes: disk.sizeBytes,
     identity: disk.identity,
@@ -37,47 +47,42 @@ type Status = {
 };
 
 function linesOf({ pools, disks, volumes, quarantined, setAside }: Status): readonly string[] {
-  const size = formatBytes;
   return [
-    ...section(
-      'Pools',
-      pools.map((pool) => [
-        pool.pool,
-        `${pool.disks} disks`,
-        `${size(pool.freeBytes)} free`,
-        `largest volume ${size(pool.largestBytes)}`,
-        ...pool.differs,
-      ]),
-      'none configured',
-    ),
+    ...section('Pools', pools.map(poolLine), 'none configured'),
     ...section(
       'Disks',
-      disks.map(({ disk, sizeBytes, verdict }) => [disk, size(sizeBytes), verdict]),
+      disks.map(({ disk, sizeBytes, verdict }) => row(disk, formatBytes(sizeBytes), verdict)),
       'none',
     ),
-    ...section(
-      'Volumes',
-      volumes.map((one) => [one.handle, size(one.sizeBytes), one.where, one.state, ...one.mounts]),
-      'none',
-    ),
+    ...section('Volumes', volumes.map(volumeLine), 'none'),
     ...section(
       'In quarantine, to be sanitized before they are capacity again',
-      quarantined.map(({ slice, disk, number, sizeBytes, work }) => [
-        slice,
-        size(sizeBytes),
-        `partition ${number} of ${disk}`,
-        ...(work === undefined ? [] : [`${work.does}, ${size(work.atBytes)} done`]),
-      ]),
+      quarantined.map(quarantineLine),
       'none',
     ),
     ...(setAside.length > 0
       ? section(
           'Records that cannot be read',
-          setAside.map((file) => [file]),
+          setAside.map((file) => row(file)),
           '',
         )
       : []),
   ];
+}
+
+function poolLine({ pool, disks, freeBytes, largestBytes, differs }: Status['pools'][number]): Row {
+  const counted = disks === 1 ? '1 disk' : `${disks} disks`;
+  const [free, largest] = [formatBytes(freeBytes), formatBytes(largestBytes)];
+  return { cells: [pool, counted, `${free} free`, `largest volume ${largest}`], below: differs };
+}
+
+function volumeLine({ handle, name, sizeBytes, where, state, mounts }: Status['volumes'][number]): Row {
+  return { cells: [handle, name ?? '-', formatBytes(sizeBytes), where, state], below: mounts };
+}
+
+function quarantineLine({ slice, disk, number, sizeBytes, work }: Status['quarantined'][number]): Row {
+  const done = work === undefined ? [] : [`${work.does}, ${formatBytes(work.atBytes)} done`];
+  return row(slice, formatBytes(sizeBytes), `partition ${number} of ${disk}`, ...done);
 }
 
 function poolRows(situation: Situation) {
@@ -97,30 +102,19 @@ function poolRows(situation: Situation) {
   });
 }
 
-const STATES: { readonly [D in VolumeDecision]: string } = {
-  nothing: '',
-  serve: 'served',
-  commit: 'served',
-  undo: 'never answered, to be undone',
-  forget: 'deleted, record to be forgotten',
-  quarantine: 'deleted while its disk was away, to be quarantined',
-  wait: 'disk is away',
-  lost: 'DATA LOSS: its slice is gone',
-  refuse: 'refused: records and disks contradict each other',
-};
-
 function volumeRows(situation: Situation) {
   const seen = seenSlices(situation);
   return reconcileVolumes(situation.records, seen, marksHere(situation)).map(({ handle, decided }) => {
-    const slice = seen.find((one) => one.slice.id === handle && one.slice.state !== 'quarantine');
+    const found = seen.find(({ slice }) => slice.id === handle && slice.state !== 'quarantine');
     const record = situation.records.find((one) => one.handle === handle);
+    const decision = DECISION_IN_WORDS[decided.decision];
     return {
       handle,
       name: record?.name,
-      sizeBytes: slice?.slice.sizeBytes ?? record?.sizeBytes ?? 0n,
-      where: slice === undefined ? (record?.disk ?? '') : `partition ${slice.slice.number} of ${slice.disk}`,
-      state: `${slice?.slice.state ?? ''} ${STATES[decided.decision]}`.trim(),
-      mounts: slice === undefined ? [] : mountTargets(situation, slice.disk, slice.slice.number),
+      sizeBytes: found?.slice.sizeBytes ?? record?.sizeBytes ?? 0n,
+      where: found === undefined ? (record?.disk ?? '') : `partition ${found.slice.number} of ${found.disk}`,
+      state: found === undefined ? decision : `${found.slice.state}, ${decision}`,
+      mounts: found === undefined ? [] : mountTargets(situation, found),
     };
   });
 }
@@ -128,20 +122,10 @@ function volumeRows(situation: Situation) {
 /** With what is done to them at this moment, if anything is: sanitizing goes through a slice in pieces. */
 function quarantineRows(situation: Situation) {
   const quarantined = seenSlices(situation).filter(({ slice }) => slice.state === 'quarantine');
-  return quarantined.map(({ disk, slice: { id, number, sizeBytes } }) => {
-    const path = partitionOf(situation, disk, number)?.path;
+  return quarantined.map((seen) => {
+    const { id, number, sizeBytes } = seen.slice;
+    const path = partitionOf(situation, seen)?.path;
     const work = situation.work.find((one) => one.path === path);
-    return { slice: id, disk, number, sizeBytes, work };
+    return { slice: id, disk: seen.disk, number, sizeBytes, work };
   });
-}
-
-function partitionOf({ look }: Situation, diskPath: string, number: number): KernelPartition | undefined {
-  const looked = look.disks.find(({ disk }) => disk.path === diskPath);
-  return looked?.disk.partitions.find((one) => one.number === number);
-}
-
-function mountTargets(situation: Situation, diskPath: string, number: number): readonly string[] {
-  const partition = partitionOf(situation, diskPath, number);
-  if (partition === undefined) return [];
-  return [...new Set(mountsOfPartition(partition, situation.look.uses.mounts).map(({ target }) => target))];
 }

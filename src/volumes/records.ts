@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Durable } from '../host/durable.ts';
+import { DriverError, messageOf } from '../model/errors.ts';
 import { decodeRecord, encodeRecord, type VolumeRecord } from '../model/record.ts';
 import { parseUuid, type Uuid } from '../model/uuid.ts';
 
@@ -84,7 +85,7 @@ export async function readRecords(
   const directory = recordsDirectory(stateDirectory);
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw error;
+    throw new DriverError('host-failed', `Cannot read the records: ${messageOf(error)}`, { cause: error });
   });
   const files = names.filter((name) => name.endsWith('.json')).map((name) => join(directory, name));
   const decoded = await Promise.all(

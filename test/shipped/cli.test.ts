@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from '../host/lab/tool.ts';
 import { checksum } from '../host/lab.ts';
+import { launcher } from '../player/driver.ts';
 import { type CliResult, configOf, runCli, TestNode } from './driver/node.ts';
 import type { PlanJson, StatusJson, WhyJson } from './driver/seen.ts';
 import { bringUp } from './driver/session.ts';
@@ -48,8 +49,10 @@ describe('instance-store-csi', () => {
   const named = ['--node-name', 'node-1'];
   it.each<readonly [readonly string[], string]>([
     [['stattus'], 'unknown command "stattus", want one of node, status, plan, why'],
-    [['status', '--nodename', 'x'], "Unknown option '--nodename'"],
+    [['status', '--nodename', 'x'], "Unknown option '--nodename': --help lists"],
     [['status', '--node-name'], "Option '--node-name <value>' argument missing"],
+    [['status', '--node-name', '-x'], "Option '--node-name' argument is ambiguous. Did you"],
+    [['stattus', '--help'], 'unknown command "stattus"'],
     [['status'], '--node-name is missing; give it, or set NODE_NAME'],
     [['status', '--node-name', ''], '--node-name is missing'],
     [['status', '--node-name', 'a b'], '--node-name is "a b", want at most 63'],
@@ -117,7 +120,7 @@ describe('status, plan and why', () => {
     expect(verdicts[disks.blank]).toBe('blank, to be taken for pool fast');
     expect(verdicts[disks.foreign]).toMatch(/^refused: has a signature \(ext4/);
     expect(status.volumes).toEqual([
-      expect.objectContaining({ handle, name: 'pvc-cli', state: 'prepared served' }),
+      expect.objectContaining({ handle, name: 'pvc-cli', state: 'prepared, served' }),
     ]);
     expect({ quarantined: status.quarantined, setAside: status.setAside }).toEqual({
       quarantined: [],
@@ -128,10 +131,10 @@ describe('status, plan and why', () => {
   it('status says the same in lines for people', async () => {
     const { code, stdout, stderr } = await node.cli(['status']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^Pools\n {2}fast {2}1 disks {2}/m);
+    expect(stdout).toMatch(/^Pools\n {2}fast {2}1 disk {2}/m);
     expect(stdout).toMatch(new RegExp(`^ {2}${disks.owned} .*owned by pool fast$`, 'm'));
     expect(stdout).toMatch(new RegExp(`^ {2}${disks.foreign} .*refused: has a signature`, 'm'));
-    expect(stdout).toMatch(new RegExp(`^ {2}${handle} .*300 MiB.*prepared served`, 'm'));
+    expect(stdout).toMatch(new RegExp(`^ {2}${handle} {2}pvc-cli {2}300 MiB .*prepared, served$`, 'm'));
   });
 
   it('plan prints the steps that a driver would take, and why it leaves the rest alone', async () => {
@@ -172,11 +175,17 @@ describe('status, plan and why', () => {
     expect(stdout).toMatch(/eraseAndTake: \[\{ disk: "loop:.*foreign\.img", found: [0-9a-f]{64} \}\]/);
   });
 
+  it('why tells what is on a disk of ours', async () => {
+    const { stdout } = await node.cli(['why', disks.owned]);
+    expect(stdout).toMatch(/^ {2}mark {7}[0-9a-f-]{36} of node .*, taken 2/m);
+    expect(stdout).toContain(`  slices     partition 2: 300 MiB, prepared, volume ${handle} (pvc-cli)\n`);
+  });
+
   it('why tells a volume by handle and by name', async () => {
     for (const subject of [handle, handle.toUpperCase(), 'pvc-cli']) {
       const { code, stdout, stderr } = await node.cli(['why', subject]);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toContain(`volume ${handle} (pvc-cli): serve @served`);
+      expect(stdout).toContain(`volume ${handle} (pvc-cli): served (@served)`);
       expect(stdout).toMatch(new RegExp(`slice {6}partition 2 of ${disks.owned}: prepared, 300 MiB`));
       expect(stdout).toMatch(/record {5}committed, pool fast/);
     }
@@ -210,6 +219,28 @@ describe('status, plan and why', () => {
       0,
       'node-from-option',
     ]);
+  });
+
+  it('refuse a variable for --json that says neither yes nor no, and take an empty one as none', async () => {
+    const { code, stderr } = await runCli(['status'], { NODE_NAME: 'n', INSTANCE_STORE_CSI_JSON: '1' });
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: 'instance-store-csi: INSTANCE_STORE_CSI_JSON is "1", want true or false',
+    });
+    const empty = { NODE_NAME: 'n', INSTANCE_STORE_CSI_NODE_NAME: '', INSTANCE_STORE_CSI_LOG_LEVEL: '' };
+    expect((await runCli(['status'], empty)).code).toBe(0);
+  });
+
+  it('want root', async () => {
+    // The capability lets it read this checkout, wherever that is.
+    const nobody = [
+      '--reuid=65534',
+      '--clear-groups',
+      '--inh-caps=+dac_override',
+      '--ambient-caps=+dac_override',
+    ];
+    const asked = run('setpriv', [...nobody, launcher(), 'status', '--node-name', 'n']);
+    await expect(asked).rejects.toThrow('found user id 65534, want root');
   });
 
   it('work beside a running driver', async () => {
@@ -255,24 +286,49 @@ describe('a configuration', () => {
     [
       'another version',
       { ...KIND, apiVersion: 'v2', pools: [POOL] },
-      'apiVersion is "v2", want "instance-store.csi.dev/v1alpha1"',
+      'apiVersion is "v2", want instance-store.csi.dev/v1alpha1',
     ],
-    ['no pools', { ...KIND, pools: [] }, 'pools: is empty'],
-    ['no match', { ...KIND, pools: [{ ...POOL, disks: { match: [] } }] }, 'pools[0].disks.match: is empty'],
+    ['no pools', { ...KIND, pools: [] }, 'pools is empty, want a pool'],
+    [
+      'no match',
+      { ...KIND, pools: [{ ...POOL, disks: { match: [] } }] },
+      'pools[0].disks.match is empty, want a line',
+    ],
     [
       'an empty match',
       { ...KIND, pools: [{ ...POOL, disks: { match: [{}] } }] },
-      'pools[0].disks.match[0]: is empty and would match every disk',
+      'pools[0].disks.match[0] is empty, want at least one property',
     ],
     [
       'a size that is none',
       { ...KIND, pools: [{ ...POOL, disks: { ...POOL.disks, minSize: '10 elephants' } }] },
-      'pools[0].disks.minSize: is "10 elephants"',
+      'pools[0].disks.minSize is "10 elephants", want a size such as 10Gi',
     ],
+    [
+      'a size in plain bytes',
+      { ...KIND, pools: [{ ...POOL, disks: { ...POOL.disks, minSize: 10_737_418_240 } }] },
+      'pools[0].disks.minSize is 10737418240, want a size such as 10Gi',
+    ],
+    [
+      'a mapping where a list belongs',
+      { ...KIND, pools: [{ ...POOL, disks: { match: { model: 'x' } } }] },
+      'pools[0].disks.match is a mapping, want a list',
+    ],
+    [
+      'too many passes',
+      { ...KIND, pools: [{ ...POOL, sanitize: 'shred', shredPasses: 99 }] },
+      'pools[0].shredPasses is 99, want a number from 1 to 35',
+    ],
+    [
+      'passes for what does not shred',
+      { ...KIND, pools: [{ ...POOL, shredPasses: 3 }] },
+      'pools[0].shredPasses is for sanitize: shred alone',
+    ],
+    ['nothing in it', null, 'the file is empty, want a mapping'],
     [
       'a negative size',
       { ...KIND, pools: [{ ...POOL, disks: { ...POOL.disks, minSize: '-1Gi' } }] },
-      'pools[0].disks.minSize: is "-1Gi"',
+      'pools[0].disks.minSize is "-1Gi"',
     ],
     [
       'two pools of one name',
@@ -287,12 +343,12 @@ describe('a configuration', () => {
     [
       'a name that is none',
       { ...KIND, pools: [{ ...POOL, name: 'Fast; rm -rf /' }] },
-      'pools[0].name: want at most 25',
+      'pools[0].name is "Fast; rm -rf /", want at most 25',
     ],
     [
       'a carving that is not there',
       { ...KIND, pools: [{ ...POOL, carving: 'lvm' }] },
-      'pools[0].carving is "lvm", want',
+      'pools[0].carving is "lvm", want one of partition, whole',
     ],
     [
       'a fingerprint that is none',
@@ -300,7 +356,7 @@ describe('a configuration', () => {
         ...KIND,
         pools: [{ ...POOL, disks: { ...POOL.disks, eraseAndTake: [{ disk: 'x', found: 'yes' }] } }],
       },
-      'pools[0].disks.eraseAndTake[0].found: want the fingerprint',
+      'pools[0].disks.eraseAndTake[0].found is "yes", want the fingerprint',
     ],
   ])(
     'with %s is refused in words that name the field, by the driver and by status',

@@ -71,8 +71,11 @@ function healthReasons(): readonly string[] {
 
 /** Every key that the configuration's schema knows. */
 function configurationKeys(): readonly string[] {
-  const schema = /\nconst match = .*\n\}\);\n/s.exec(textOf('src/cli/configuration.ts'))?.[0] ?? '';
-  return [...schema.matchAll(/^ {2,}(\w+): (?:v\.|text,|size,)/gm)].map(([, key = '']) => key);
+  const schema =
+    /\nconst match = .*\nexport const DEFAULT_PATH/s.exec(textOf('src/cli/configuration.ts'))?.[0] ?? '';
+  return [...schema.matchAll(/(?:^ +|\{ |, )(\w+): (?=v\.|text,|size,|oneOf\()/gm)].map(
+    ([, key = '']) => key,
+  );
 }
 
 function sectionOf(markdown: string, title: string): string {

@@ -1,0 +1,71 @@
+import { readFilesystem } from '../host/blkid.ts';
+import { formatBytes } from '../model/bytes.ts';
+import { DriverError } from '../model/errors.ts';
+import type { Uuid } from '../model/uuid.ts';
+import { explainLoss } from '../volumes/loss.ts';
+import { reconcileVolumes, type SeenSlice } from '../volumes/reconcile.ts';
+import type { Report, Situation } from './situation.ts';
+import { DECISION_IN_WORDS, labelled, marksHere, mountTargets, partitionOf, seenSlices } from './view.ts';
+
+/** @throws DriverError `not-found` */
+export async function whyVolume(situation: Situation, handle: Uuid): Promise<Report> {
+  const seen = seenSlices(situation);
+  const finding = reconcileVolumes(situation.records, seen, marksHere(situation)).find(
+    (one) => one.handle === handle,
+  );
+  const record = situation.records.find((one) => one.handle === handle);
+  if (finding === undefined) {
+    throw new DriverError(
+      'not-found',
+      `Volume ${handle}: neither a record nor a slice on node ${situation.context.self.node}`,
+    );
+  }
+  const { decided } = finding;
+  const slices = seen.filter(({ slice }) => slice.id === handle);
+  const told = await Promise.all(slices.map((one) => sliceLines(situation, one)));
+  const loss =
+    slices.length === 0 ? explainLoss(handle, record?.mark, record, situation.look.disks) : undefined;
+  const name = record === undefined ? '' : ` (${record.name})`;
+  const lines = [
+    `volume ${handle}${name}: ${DECISION_IN_WORDS[decided.decision]} (${decided.label})`,
+    ...told.flat(),
+    ...labelled('record', [
+      record === undefined
+        ? 'none: the disk alone says that it exists'
+        : `${record.state}, pool ${record.pool}, mark ${record.mark}, made ${record.createdAt}`,
+    ]),
+    ...(loss === undefined ? [] : labelled(loss.kind === 'data-loss' ? 'DATA LOSS' : 'away', [loss.message])),
+  ];
+  return { lines, value: { handle, decision: decided, slices, record, loss: loss?.message } };
+}
+
+async function sliceLines(situation: Situation, seen: SeenSlice): Promise<readonly string[]> {
+  const { disk, slice } = seen;
+  const size = `${formatBytes(slice.sizeBytes)} at byte ${slice.startBytes}`;
+  return [
+    ...labelled('slice', [`partition ${slice.number} of ${disk}: ${slice.state}, ${size}`]),
+    ...(await borneLines(situation, seen)),
+    ...labelled('mounted', mountTargets(situation, seen)),
+  ];
+}
+
+/** What a slice bears now: its filesystem, or that it is gone. */
+async function borneLines(situation: Situation, seen: SeenSlice): Promise<readonly string[]> {
+  const { slice } = seen;
+  if (slice.state === 'carved')
+    return labelled('bears', ['nothing yet: the first NodeStageVolume prepares it']);
+  if (slice.state === 'quarantine') return labelled('bears', ['what is to be sanitized']);
+  if (slice.block) return labelled('bears', ["a raw block volume: its tenant's bytes"]);
+  const partition = partitionOf(situation, seen);
+  if (partition === undefined)
+    return labelled('bears', ['not looked at: the kernel does not show the partition']);
+  const found = await readFilesystem(situation.context.exec, partition.path);
+  if (found.is === 'unknown') return labelled('bears', [`unknown: ${found.why}`]);
+  const own = found.is === 'present' && found.value.uuid.toLowerCase() === slice.id;
+  if (own) return labelled('bears', [`${found.value.type}, its own filesystem`]);
+  const there = found.is === 'absent' ? 'nothing' : found.value.type;
+  return labelled('DATA LOSS', [
+    `its filesystem is gone, ${there} is there; nothing was formatted`,
+    'Find out who writes to the disk; restore the data into a new volume, from a replica or a backup.',
+  ]);
+}
