@@ -32,10 +32,16 @@ async function write(path: string, text: string, crashpoints: Crashpoints): Prom
   crashpoints.before(effect);
   // Overwrites what a killed process left; a symlink there is nothing that we made.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-  await using(await open(temporary, flags, 0o600), async (file) => {
-    await file.writeFile(text);
-    await file.sync();
-  });
+  try {
+    await using(await open(temporary, flags, 0o600), async (file) => {
+      await file.writeFile(text);
+      await file.sync();
+    });
+  } catch (error) {
+    // A full filesystem shall not fill up with halves.
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  }
   crashpoints.after(effect);
   await move(temporary, path, crashpoints);
 }

@@ -5,13 +5,17 @@ import { type Slice, slicesOf } from '../model/slice.ts';
 import type { Uuid } from '../model/uuid.ts';
 import { createDiskLock, type DiskLock } from './lock.ts';
 
-/** A disk of ours while it is here. Only changeTable() replaces `table`, after it read back what it wrote. */
+/**
+ * A disk of ours while it is here. Only changeTable() replaces `table`, after it read back what it wrote; where it could
+ * not, or found another table, the device is doubted, and serves nothing until the disk was looked at again.
+ */
 export class Device {
   readonly note: Note;
   readonly disk: Disk;
   readonly lock: DiskLock = createDiskLock();
   /** In words, when the configuration wants something else: what is on it is served, nothing new is put on it. */
   readonly differs: string | undefined;
+  isDoubted = false;
   #table: Gpt;
   #slices: readonly Slice[];
 

@@ -39,17 +39,25 @@ export class Pools {
     return this.disks;
   }
 
+  /** The last look without disks of ours that are not served just now: nothing is lost that stands on them. */
+  settled(): readonly Looked[] {
+    return this.disks.filter(
+      ({ verdict }) => verdict.is !== 'owned' || this.device(verdict.mark.note.mark) !== undefined,
+    );
+  }
+
   pools(): readonly Pool[] {
     return this.context.configuration.pools;
   }
 
   devices(pool?: string): readonly Device[] {
-    const all = [...this.byMark.values()];
-    return pool === undefined ? all : all.filter(({ note }) => note.pool === pool);
+    return [...this.byMark.values()].filter(
+      ({ note, isDoubted }) => !isDoubted && (pool === undefined || note.pool === pool),
+    );
   }
 
   device(mark: Uuid): Device | undefined {
-    return this.byMark.get(mark);
+    return this.devices().find((device) => device.mark === mark);
   }
 
   /** Every slice on every disk of ours that is here. */
@@ -74,7 +82,10 @@ export class Pools {
   }
 
   private async refreshNow(): Promise<void> {
-    const seen = await look(this.context, this.disks);
+    const doubted = [...this.byMark.values()].filter(({ isDoubted }) => isDoubted);
+    const known = this.disks.filter(({ disk }) => !doubted.some((device) => isSame(device.disk, disk)));
+    const seen = await look(this.context, known);
+    for (const { mark } of doubted) this.byMark.delete(mark);
     this.forgetGone(seen);
     this.tellRefused(seen);
     this.disks = seen.disks;
@@ -116,7 +127,7 @@ export class Pools {
 
   /** Runs a disk's steps and serves it. A disk that fails is told and left for the next look. */
   private async settle(looked: Looked, seen: Look): Promise<void> {
-    if (this.devices().some(({ disk }) => isSame(disk, looked.disk))) return;
+    if ([...this.byMark.values()].some(({ disk }) => isSame(disk, looked.disk))) return;
     try {
       let mark = looked.verdict.is === 'owned' ? looked.verdict.mark : undefined;
       for (const step of planDisk(looked, seen.uses)) mark = (await this.run(step, looked, mark)) ?? mark;

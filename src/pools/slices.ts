@@ -21,7 +21,7 @@ import {
 import { uuid } from '../model/uuid.ts';
 import type { Device, Placed } from './device.ts';
 import { addPartition, dropPartition, expectPartition, resizePartition } from './kernel.ts';
-import { changeTable, expectSameDisk } from './table.ts';
+import { changeTable, expectKnownTable, expectSameDisk } from './table.ts';
 
 /** What is done to a slice on its disk. Every table write happens alone, everything else shares the disk. */
 
@@ -131,7 +131,7 @@ async function growEntry(exec: Exec, placed: Placed, entry: GptEntry, sizeBytes:
     );
   }
   if (placed.slice.block) {
-    await expectSameDisk(device.disk);
+    await expectKnownTable(exec, device);
     const range = {
       offsetBytes: entry.startBytes + entry.sizeBytes,
       lengthBytes: sizeBytes - entry.sizeBytes,

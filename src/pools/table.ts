@@ -12,22 +12,43 @@ const HEAD_BYTES = 64 * 1024;
 
 /**
  * Replaces the table of a device: the one way in which a table of ours changes. The disk must still be the one that
- * was judged and still bear the table that we know; what was written is read back from the medium.
+ * was judged and still bear the table that we know; what was written is read back from the medium. A write that was cut
+ * short may have left the old table, the new one or a torn one: only another look can tell.
  * The caller holds the device's lock exclusively.
  * @throws DriverError `inaccessible` (another disk is there now), `host-failed`, `unknown`
  */
 export async function changeTable(exec: Exec, device: Device, change: (table: Gpt) => Gpt): Promise<void> {
-  await expectSameDisk(device.disk);
-  await expectTable(
-    exec,
-    device.disk,
-    device.table,
-    'changed by someone else; restart the driver to look again',
-  );
+  await expectKnownTable(exec, device);
   const wanted = change(device.table);
-  await exec(writeTableCommand(device.disk.path, wanted));
-  await expectTable(exec, device.disk, wanted, 'not what was written');
+  await orDoubt(device, async () => {
+    await exec(writeTableCommand(device.disk.path, wanted));
+    await expectTable(exec, device.disk, wanted, 'not what was written');
+  });
   device.table = wanted;
+}
+
+/**
+ * The proof that a disk is still ours, read from the medium: asked for before anything on it is written over (law 1).
+ * The caller holds the device's lock.
+ * @throws DriverError `inaccessible` (another disk is there now), `host-failed` (another table is), `unknown`
+ */
+export async function expectKnownTable(exec: Exec, device: Device): Promise<void> {
+  const { disk, table } = device;
+  await expectSameDisk(disk);
+  if (device.isDoubted)
+    throw new DriverError('unknown', `The table of ${disk.path} is about to be read again; repeat the call`);
+  await orDoubt(device, () =>
+    expectTable(exec, disk, table, 'changed by someone else; the next look at the disk tells what it is now'),
+  );
+}
+
+async function orDoubt(device: Device, act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    device.isDoubted = true;
+    throw error;
+  }
 }
 
 /** Writes a table without a look at what is there: for the first one and for the repair of a torn copy. */

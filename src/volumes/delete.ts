@@ -38,7 +38,7 @@ async function forget(context: VolumesContext, handle: Uuid): Promise<undefined>
       `Volume ${handle} was not made on node ${context.self.node}; delete it on its own node`,
     );
   }
-  const { reason } = explainLoss(handle, record.mark, record, context.pools.looked());
+  const { reason } = explainLoss(handle, record.mark, record, context.pools.settled());
   if (reason === 'SliceLost' || reason === 'DiskWiped') await context.records.remove(handle);
   else await context.records.write({ ...record, state: 'deleted' });
   return undefined;

@@ -3,10 +3,11 @@ import { readMounts } from '../host/proc.ts';
 import { sizeFor } from '../model/allocate.ts';
 import { DriverError } from '../model/errors.ts';
 import { type ExpandRequest, FS_TYPES } from '../model/volume.ts';
-import { growSlice, openSlice } from '../pools/slices.ts';
+import { growSlice } from '../pools/slices.ts';
+import { expectSameDisk } from '../pools/table.ts';
 import type { VolumesContext } from './context.ts';
 import { findVolume } from './find.ts';
-import { mountAt, mountsOfPartition } from './mounts.ts';
+import { mountAt, mountsOfSlice } from './mounts.ts';
 
 /**
  * NodeExpandVolume: slice, then filesystem, while mounted. Every part is done again by a repeat, so that a kill
@@ -15,12 +16,9 @@ import { mountAt, mountsOfPartition } from './mounts.ts';
  */
 export async function expandVolume(context: VolumesContext, request: ExpandRequest): Promise<bigint> {
   const placed = findVolume(context, request.handle);
-  const partition = await openSlice(context.exec, placed).catch(() => undefined);
+  await expectSameDisk(placed.device.disk);
   const there = mountAt(request.volumePath, await readMounts());
-  if (
-    there === undefined ||
-    (partition !== undefined && mountsOfPartition(partition, [there]).length === 0)
-  ) {
+  if (there === undefined || (await mountsOfSlice(placed, [there])).length === 0) {
     throw new DriverError(
       'not-found',
       `Volume ${placed.slice.id} is not mounted at volume_path ${request.volumePath}`,

@@ -31,7 +31,7 @@ export function findVolume(context: VolumesContext, handleText: string, hint?: V
       handle,
       answered ? record.mark : parseUuid(hint?.mark ?? ''),
       record,
-      context.pools.looked(),
+      context.pools.settled(),
     );
     // Without a record and with the mark here, nothing says that the volume was ever ours to lose.
     if (answered || loss.reason !== 'SliceLost') throw loss;

@@ -33,6 +33,8 @@ export async function publishVolume(context: VolumesContext, asked: PublishReque
   await makeTargetDirectory(request.targetPath, context.crashpoints);
   if (request.readOnly) return bindReadOnly(context, request);
   await context.exec(bindCommand(request.stagingPath, request.targetPath));
+  if (await isPublished(partition, request, await readMounts())) return;
+  throw new DriverError('host-failed', `${request.targetPath} is no mount after binding the volume there`);
 }
 
 /** Undoes what mountinfo shows at the target and removes the target itself, nothing above or below it. */
@@ -78,7 +80,8 @@ async function isPublished(
   if (there === undefined) return false;
   const block = capability.access.type === 'block';
   if (block && isBindOfNode(there, partition)) return isNodeOf(targetPath, partition);
-  if (block && there.fsType === 'devtmpfs') return false;
+  // Left by a disk that went away and came back under another name: it shows nothing any more.
+  if (block && there.fsType === 'devtmpfs' && there.rootDeleted) return false;
   const ours = !block && mountsOfPartition(partition, [there]).length > 0 && there.fsType !== 'devtmpfs';
   const isReadOnly = there.options.includes('ro');
   if (ours && isReadOnly === readOnly) return true;

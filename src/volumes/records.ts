@@ -59,7 +59,7 @@ export class Records {
   }
 
   private fileOf(handle: Uuid): string {
-    return join(this.directory, `${handle}.json`);
+    return join(this.directory, fileName(handle));
   }
 }
 
@@ -74,6 +74,10 @@ function isTemporaryOfRecord(name: string): boolean {
   return name.endsWith(end) && parseUuid(name.slice(0, -end.length)) !== undefined;
 }
 
+function fileName(handle: Uuid): string {
+  return `${handle}.json`;
+}
+
 function recordsDirectory(stateDirectory: string): string {
   return join(stateDirectory, 'volumes');
 }
@@ -83,13 +87,18 @@ export async function readRecords(
   stateDirectory: string,
 ): Promise<{ readonly records: readonly VolumeRecord[]; readonly broken: readonly string[] }> {
   const directory = recordsDirectory(stateDirectory);
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+  const entries = await readdir(directory, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw new DriverError('host-failed', `Cannot read the records: ${messageOf(error)}`, { cause: error });
   });
-  const files = names.filter((name) => name.endsWith('.json')).map((name) => join(directory, name));
+  const names = entries.filter((one) => one.isFile() && one.name.endsWith('.json')).map(({ name }) => name);
   const decoded = await Promise.all(
-    files.map(async (file) => ({ file, record: decodeRecord(await readFile(file, 'utf8')) })),
+    names.map(async (name) => {
+      const file = join(directory, name);
+      const record = decodeRecord(await readFile(file, 'utf8'));
+      // A copy under another name would outlive its volume, as remove() knows one name only.
+      return { file, record: record !== undefined && fileName(record.handle) === name ? record : undefined };
+    }),
   );
   return {
     records: decoded.flatMap(({ record }) => (record === undefined ? [] : [record])),

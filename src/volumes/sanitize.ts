@@ -6,6 +6,7 @@ import type { Sanitize } from '../model/pool.ts';
 import type { Uuid } from '../model/uuid.ts';
 import { nameOf, type Placed } from '../pools/device.ts';
 import { freeSlice, openSlice } from '../pools/slices.ts';
+import { expectKnownTable } from '../pools/table.ts';
 import type { VolumesContext } from './context.ts';
 import { inPieces, zeroPartition } from './prepare.ts';
 
@@ -96,7 +97,10 @@ export class Sanitizer {
     const method = await sanitizeFor(this.context, placed);
     if (method.method === 'none') return;
     const { lock } = placed.device;
-    const partition = await lock.shared(() => openSlice(this.context.exec, placed));
+    const partition = await lock.shared(async () => {
+      await expectKnownTable(this.context.exec, placed.device);
+      return openSlice(this.context.exec, placed);
+    });
     const passes = method.method === 'shred' ? method.passes : 0;
     const ofBytes = partition.sizeBytes * BigInt(passes + 1);
     const tell = (doneBytes: bigint): void => this.tell(placed.slice.id, doneBytes, ofBytes);

@@ -18,6 +18,7 @@ import {
 } from '../model/volume.ts';
 import type { Placed } from '../pools/device.ts';
 import { openSlice, setPrepared, usersOfSlice } from '../pools/slices.ts';
+import { expectKnownTable } from '../pools/table.ts';
 import type { VolumesContext } from './context.ts';
 import { findVolume } from './find.ts';
 import { isBindOfNode, isNodeOf, mountAt, mountsOfPartition, unmountAll } from './mounts.ts';
@@ -76,7 +77,8 @@ async function stageMount(
   const fsType = asked.fsType ?? (await ownFsType(context, placed, partition));
   const access: MountAccess = { ...asked, fsType };
   const there = mountAt(path, await readMounts());
-  if (there !== undefined && placed.slice.state === 'prepared')
+  const isOurs = there !== undefined && mountsOfPartition(partition, [there]).length > 0;
+  if (there !== undefined && (placed.slice.state === 'prepared' || !isOurs))
     return expectSameStaging(placed, partition, there, access);
   if (placed.slice.state === 'prepared') {
     await placed.device.lock.shared(() => mountPrepared(context, placed, partition, access, path));
@@ -152,6 +154,7 @@ async function prepareMount(
   await expectNobody(placed);
   const record = context.records.get(id);
   await placed.device.lock.shared(async () => {
+    await expectKnownTable(context.exec, placed.device);
     await makeFilesystem(context, partition, id, access.fsType, record?.mkfsOptions ?? []);
     await mountAndCheck(context, placed, partition, access, path);
   });
@@ -215,6 +218,7 @@ async function prepareBlock(
 ): Promise<void> {
   const startedAtMs = performance.now();
   await expectNobody(placed);
+  await placed.device.lock.shared(() => expectKnownTable(context.exec, placed.device));
   await zeroPartition(context, placed.device.lock, partition);
   await setPrepared(context.exec, placed, 'block');
   const durationMs = performance.now() - startedAtMs;

@@ -15,7 +15,7 @@ export async function volumeStats(
   volumePath: string,
 ): Promise<VolumeStats> {
   const placed = findVolume(context, handle);
-  const partition = await openSlice(context.exec, placed);
+  const partition = await placed.device.lock.shared(() => openSlice(context.exec, placed));
   const mounts = await readMounts();
   const there = mountAt(volumePath, mounts) ?? mountAt(stagedNode(volumePath, placed.slice.id), mounts);
   if (there === undefined || mountsOfPartition(partition, [there]).length === 0) {

@@ -34,6 +34,19 @@ describe('createDurable()', () => {
     expect(await readdir(lab.folder)).toEqual(['a.json.broken']);
   });
 
+  it('leaves nothing half written on a full filesystem, and the old file as it was', async () => {
+    await using lab = await Lab.create();
+    const folder = lab.path('small');
+    await mkdir(folder);
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', folder]);
+    await durable.write(`${folder}/a.json`, 'old');
+    const tooLarge = durable.write(`${folder}/a.json`, 'x'.repeat(100_000));
+    await expect(tooLarge).rejects.toMatchObject({ message: expect.stringContaining('ENOSPC') });
+    expect(await readdir(folder)).toEqual(['a.json']);
+    expect(await readFile(`${folder}/a.json`, 'utf8')).toBe('old');
+    await run('umount', [folder]);
+  });
+
   it('says what it could not write', async () => {
     await expect(durable.write('/nosuch/a.json', 'x')).rejects.toMatchObject({
       kind: 'host-failed',
