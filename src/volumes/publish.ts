@@ -73,7 +73,7 @@ async function expectStaged(
 /** @throws DriverError `exists-differently` when something else, or another way of it, is at the target */
 async function isPublished(
   partition: KernelPartition,
-  { handle, targetPath, capability, readOnly }: PublishRequest,
+  { handle, stagingPath, targetPath, capability, readOnly }: PublishRequest,
   mounts: readonly Mount[],
 ): Promise<boolean> {
   const there = mountAt(targetPath, mounts);
@@ -84,7 +84,9 @@ async function isPublished(
   if (block && there.fsType === 'devtmpfs' && there.rootDeleted) return false;
   const ours = !block && mountsOfPartition(partition, [there]).length > 0 && there.fsType !== 'devtmpfs';
   const isReadOnly = there.options.includes('ro');
-  if (ours && isReadOnly === readOnly) return true;
+  // A volume whose mount options say `ro` is read-only everywhere, asked for or not.
+  const wantedReadOnly = readOnly || mountAt(stagingPath, mounts)?.options.includes('ro') === true;
+  if (ours && isReadOnly === wantedReadOnly) return true;
   const found = ours
     ? `the volume ${isReadOnly ? 'read-only' : 'writable'}`
     : `${there.fsType} of ${there.source}`;

@@ -134,6 +134,16 @@ describe('A path where another volume is', () => {
   });
 });
 
+describe('A volume whose mount options say ro', () => {
+  it('is published, and published again', async () => {
+    await using world = await World.of([DISK]);
+    const wanted = { name: 'pvc-ro', sizeBytes: 16n * MIB, access: 'ext4', mountFlags: ['ro'] } as const;
+    const made = await inService(world, wanted);
+    await world.player.publish(made);
+    expect(await mountsAt(world.player.targetPath(made))).toHaveLength(1);
+  });
+});
+
 describe('A record under a name that is not its own', () => {
   it('is set aside, so that its volume stays deleted', async () => {
     await using world = await World.of([DISK]);
