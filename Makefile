@@ -14,7 +14,7 @@ GENERATED := src/csi/gen/csi.ts
 BUNDLES := dist/.built
 SOURCES := $(shell find src -name '*.ts' -not -path 'src/csi/gen/*' 2>/dev/null)
 
-.PHONY: help demo build test test-fast lint format sanity image cluster cluster-shell cluster-down e2e bench clean lock \
+.PHONY: help demo build test test-fast lint format sanity image cluster cluster-shell cluster-down e2e e2e-kubernetes bench clean lock \
   setup-npm setup-build setup-test setup-cluster
 
 help: ## list the targets
@@ -57,6 +57,9 @@ cluster-down: ## end it, and leave nothing
 
 e2e: setup-test setup-cluster $(BUNDLES) ## the driver on such a cluster: the one that is up, else one that goes with the tests (root)
 	@node test/run.ts manifests image e2e
+
+e2e-kubernetes: setup-cluster $(BUNDLES) ## Kubernetes' own storage tests on such a cluster; FOCUS=… picks some (root)
+	@node test/cluster/upstream/run.ts $(FOCUS)
 
 bench: build ## measure speed and memory, side by side with the bare tools (root)
 	@node test/bench/bench.ts

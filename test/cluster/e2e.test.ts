@@ -10,4 +10,5 @@ import './chapters/examples.ts';
 import './chapters/nodes.ts';
 import './chapters/foreign.ts';
 import './chapters/storm.ts';
+import './chapters/helm.ts';
 import './chapters/rights.ts';

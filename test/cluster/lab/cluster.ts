@@ -3,12 +3,14 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import { cleanUp } from '../../host/lab/cleanup.ts';
 import { startJanitor } from '../../host/lab/guard.ts';
 import { makeCertificates } from './certificates.ts';
+import { removeCgroups } from './cgroups.ts';
 import { controlPlaneReady, linkPrograms, startControlPlane } from './control-plane.ts';
+import { detachDisks } from './disks.ts';
 import { makeImages } from './images.ts';
 import { kubectl } from './kubectl.ts';
 import { kubernetesBinary } from './kubernetes.ts';
 import { CONTROL_PLANE, kill, pidOf } from './machine.ts';
-import { boot, type Node, node, prepareNode, removeCgroups } from './node.ts';
+import { boot, type Node, node, prepareNode } from './node.ts';
 import { FOLDER } from './place.ts';
 import { readSidecars, sidecarBinary } from './sidecars.ts';
 import { until } from './wait.ts';
@@ -59,7 +61,10 @@ export function tieToThisProcess(): ChildProcess {
 /** Ends the cluster, if there is one, and removes all that stood on it. */
 export async function down(): Promise<void> {
   await kill(CONTROL_PLANE);
-  for (const each of NODES) await removeCgroups(each);
+  for (const each of NODES) {
+    await removeCgroups(each);
+    await detachDisks(each);
+  }
   await cleanUp(FOLDER);
   // Made for the nodes' links where no udevd made it.
   await rmdir('/dev/disk').catch(() => undefined);

@@ -14,7 +14,7 @@ export const PAUSE = 'localhost/pause:1';
 /** As test/cluster/install asks for it. */
 const DRIVER = 'localhost/instance-store-csi:e2e';
 /** Longest where its base images are made as well. */
-const DRIVER_TIMEOUT_MS = 30 * 60_000;
+export const DRIVER_TIMEOUT_MS = 30 * 60_000;
 
 /** Makes the images of the driver, of its sidecars, of the tests' pods and of what holds a pod together. */
 export async function makeImages(): Promise<void> {
@@ -34,12 +34,15 @@ export async function makeImages(): Promise<void> {
   }
 }
 
-async function makeImage(name: string, image: Image): Promise<void> {
-  await writeArchive(join(IMAGES, `${name}.tar`), image);
+/** @returns the path of the archive */
+export async function makeImage(name: string, image: Image): Promise<string> {
+  const archive = join(IMAGES, `${name}.tar`);
+  await writeArchive(archive, image);
+  return archive;
 }
 
 /** A shell and the usual commands, in one static binary. */
-async function fillBusybox(root: string): Promise<void> {
+export async function fillBusybox(root: string): Promise<void> {
   for (const folder of ['bin', 'etc', 'root', 'tmp', 'proc', 'sys', 'dev']) await mkdir(join(root, folder));
   await cp('/bin/busybox', join(root, 'bin/busybox'));
   const commands = (await run('/bin/busybox', ['--list'])).split('\n');

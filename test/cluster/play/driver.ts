@@ -9,6 +9,7 @@ import { labNode } from './node.ts';
 
 export const DRIVER_NAMESPACE = 'instance-store-csi';
 export const DRIVER_NAME = 'instance-store.csi.dev';
+const OVERLAY = join(ROOT, 'test/cluster/install');
 const STARTUP_TAINT = `${DRIVER_NAME}/agent-not-ready`;
 const DAEMON_SET = 'daemonset/instance-store-csi-node';
 const DEPLOYMENT = 'deployment/instance-store-csi-controller';
@@ -19,18 +20,27 @@ const NODE_PROCESS = '/app/instance-store-csi.mjs node';
 
 /** Installs the driver with `kubectl apply -k`, as the lab's overlay says, and its StorageClass. */
 export async function install(): Promise<void> {
-  await kubectl('apply', '--kustomize', join(ROOT, 'test/cluster/install'));
+  await kubectl('apply', '--kustomize', OVERLAY);
   await apply(await readFile(join(ROOT, 'deploy/examples/storageclass.yaml'), 'utf8'));
   await ready();
+}
+
+/** Removes what `install` installed; volumes stay on their disks. */
+export async function uninstall(): Promise<void> {
+  await kubectl('delete', '--kustomize', OVERLAY);
 }
 
 export async function isInstalled(): Promise<boolean> {
   return (await kubectl('get', 'csidriver', DRIVER_NAME, '--ignore-not-found')) !== '';
 }
 
-/** Until all of the driver's pods are ready, every kubelet knows it, and no node is held back for it any more. */
-export async function ready(): Promise<void> {
-  for (const workload of [DAEMON_SET, DEPLOYMENT]) await rolledOut(workload);
+/**
+ * Until all of the driver's pods are ready, every kubelet knows it, and no node is held back for it any more.
+ * With node groups there is a DaemonSet for each.
+ */
+export async function ready(groups: readonly string[] = []): Promise<void> {
+  const daemonSets = groups.length === 0 ? [DAEMON_SET] : groups.map((group) => `${DAEMON_SET}-${group}`);
+  for (const workload of [...daemonSets, DEPLOYMENT]) await rolledOut(workload);
   await until('the kubelets know the driver', REGISTERED_TIMEOUT_MS, async () => {
     const { items } = await get<{ items: readonly CsiNode[] }>('csinodes');
     return items.every(({ spec }) => spec.drivers?.some(({ name }) => name === DRIVER_NAME));

@@ -1,0 +1,34 @@
+import { chmod, cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { NODES } from '../lab/cluster.ts';
+import { fillBusybox, makeImage } from '../lab/images.ts';
+import { kubernetesBinary } from '../lab/kubernetes.ts';
+import { importImage } from '../lab/node.ts';
+import { run } from '../lab/tool.ts';
+
+/** Brings the images that the storage tests ask for to the nodes: a shell under the names it goes by there, and agnhost. */
+export async function bringImages(): Promise<void> {
+  const names = await wantedImages();
+  const named = (some: RegExp): readonly string[] => names.filter((name) => some.test(name));
+  const root = await mkdtemp(join(tmpdir(), 'image-root-'));
+  try {
+    await fillBusybox(root);
+    const archives = [
+      await makeImage('upstream-busybox', { names: named(/\/(busybox|nginx):/), root, command: ['sh'] }),
+    ];
+    await cp(await kubernetesBinary('agnhost'), join(root, 'agnhost'));
+    await chmod(join(root, 'agnhost'), 0o755);
+    await symlink('agnhost', join(root, 'agnhost-2'));
+    const agnhost = { names: named(/\/agnhost:/), root, entrypoint: ['/agnhost'], command: ['pause'] };
+    archives.push(await makeImage('upstream-agnhost', agnhost));
+    for (const node of NODES) for (const archive of archives) await importImage(node, archive);
+  } finally {
+    await rm(root, { recursive: true });
+  }
+}
+
+async function wantedImages(): Promise<readonly string[]> {
+  const told = await run(await kubernetesBinary('e2e.test'), ['--list-images']);
+  return [...new Set(told.split('\n').filter((line) => /^\S+:\S+$/.test(line)))];
+}
