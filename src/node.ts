@@ -27,6 +27,7 @@ import { VolumeService } from './volumes/service.ts';
 import { createStandby, type Standby } from './volumes/standby.ts';
 
 const LOOK_EVERY_MS = 30_000;
+const ORPHANS_EVERY_MS = 600_000;
 const LOCK_RETRY_MS = 500;
 
 /**
@@ -153,7 +154,13 @@ async function work(
   await service.refresh();
   if (service.ready().is === 'ready') log.info('ready');
   const watch = watchDevices(() => void service.refresh(), { everyMs: LOOK_EVERY_MS });
+  const { findPersistentVolume } = cluster;
+  const orphans = setInterval(
+    () => void service.lookForOrphans(findPersistentVolume, configuration.orphans),
+    ORPHANS_EVERY_MS,
+  );
   const why = await ended;
+  clearInterval(orphans);
   watch.close();
   await service.stop();
   if (why !== undefined) throw new DriverError('not-ready', why);

@@ -82,6 +82,7 @@ const file = v.strictObject(
     apiVersion: oneOf(['instance-store.csi.dev/v1alpha1']),
     kind: oneOf(['DriverConfiguration']),
     pools: v.pipe(v.array(pool, 'a list of pools'), v.nonEmpty('a pool')),
+    orphans: v.optional(oneOf(['report', 'delete']), 'report'),
   },
   MAPPING,
 );
@@ -117,7 +118,7 @@ function parseConfiguration(source: string, name: string): Configuration {
   const pools = decoded.output.pools.map(toPool);
   const overlap = overlapOf(pools);
   if (overlap !== undefined) throw wrong(name, overlap);
-  return { pools };
+  return { pools, orphans: decoded.output.orphans };
 }
 
 function toPool({ name, disks, array, carving, sanitize, shredPasses }: v.InferOutput<typeof pool>): Pool {

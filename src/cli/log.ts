@@ -26,6 +26,7 @@ const LEVELS: { readonly [N in Notice['notice']]: 'debug' | 'info' | 'warn' | 'e
   sanitized: 'info',
   'sanitize-failed': 'error',
   'data-loss': 'error',
+  orphan: 'warn',
   hostname: 'info',
   'cluster-silent': 'warn',
   'record-set-aside': 'error',

@@ -23,24 +23,51 @@ export type ApiRequest =
  */
 export type Api = (asked: ApiRequest) => Promise<Answer<ApiObject>>;
 
+/** One page of a list, of whole objects; `next` is where it goes on, empty at the end. Never rejects either. */
+export type ListPage = (path: string) => Promise<Answer<Page>>;
+type Page = { readonly items: readonly unknown[]; readonly next: string };
+
 const ASK_TIMEOUT_MS = 10_000;
 const ANSWER_BYTES_MAX = 1024 ** 2;
 
 /** Metadata alone: a Node with its images has a hundred times more to say. */
-const ACCEPT = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
+const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
 
 /**
  * A client by node:https, as the usual one costs more memory than all else in this process.
  * @param stop ends whatever is being asked
  */
 export function createApi(access: ClusterAccess, stop: AbortSignal, timeoutMs: number = ASK_TIMEOUT_MS): Api {
+  const ask = asker(access, stop, timeoutMs);
+  return (asked) => ask(asked, METADATA, ({ status, text }) => answerOf(asked, status, text));
+}
+
+/** The same for lists. */
+export function createListPage(
+  access: ClusterAccess,
+  stop: AbortSignal,
+  timeoutMs: number = ASK_TIMEOUT_MS,
+): ListPage {
+  const ask = asker(access, stop, timeoutMs);
+  return (path) => {
+    const asked = { method: 'GET', path } as const;
+    return ask(asked, 'application/json', ({ status, text }) => pageOf(asked, status, text));
+  };
+}
+
+type Ask = <T>(
+  asked: ApiRequest,
+  accept: string,
+  read: (answer: HttpAnswer) => Answer<T>,
+) => Promise<Answer<T>>;
+
+function asker(access: ClusterAccess, stop: AbortSignal, timeoutMs: number): Ask {
   const agent = new Agent({ keepAlive: true });
-  return async (asked) => {
+  return async (asked, accept, read) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([timeout, stop]);
     try {
-      const { status, text } = await askTwice(access, agent, asked, signal);
-      return answerOf(asked, status, text);
+      return read(await askTwice({ access, agent, asked, accept, signal }));
     } catch (error) {
       const why = timeout.aborted ? `no answer within ${timeoutMs} ms` : messageOf(error);
       return unknown(`${inWords(asked)} at ${access.host}:${access.port}: ${why}`);
@@ -48,36 +75,36 @@ export function createApi(access: ClusterAccess, stop: AbortSignal, timeoutMs: n
   };
 }
 
+/** All that one request needs. */
+type Sending = {
+  readonly access: ClusterAccess;
+  readonly agent: Agent;
+  readonly asked: ApiRequest;
+  readonly accept: string;
+  readonly signal: AbortSignal;
+};
+
 type HttpAnswer = { readonly status: number; readonly text: string };
 
 /** The server may close an idle connection just when it is used again. No request here does harm by coming twice. */
-async function askTwice(
-  access: ClusterAccess,
-  agent: Agent,
-  asked: ApiRequest,
-  signal: AbortSignal,
-): Promise<HttpAnswer> {
+async function askTwice(sending: Sending): Promise<HttpAnswer> {
   try {
-    return await askOnce(access, agent, asked, signal);
+    return await askOnce(sending);
   } catch (error) {
     if (!(error instanceof StaleConnection)) throw error;
-    return askOnce(access, agent, asked, signal);
+    return askOnce(sending);
   }
 }
 
 class StaleConnection extends Error {}
 
-async function askOnce(
-  { host, port, folder }: ClusterAccess,
-  agent: Agent,
-  asked: ApiRequest,
-  signal: AbortSignal,
-): Promise<HttpAnswer> {
+async function askOnce({ access, agent, asked, accept, signal }: Sending): Promise<HttpAnswer> {
+  const { host, port, folder } = access;
   const { token, ca } = await readCredentials(folder);
   const body = asked.method === 'GET' ? '' : JSON.stringify(asked.body);
   const headers = {
     Authorization: `Bearer ${token}`,
-    Accept: ACCEPT,
+    Accept: accept,
     'User-Agent': 'instance-store-csi',
     'Content-Type': asked.method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
     'Content-Length': Buffer.byteLength(body),
@@ -109,14 +136,33 @@ async function collect(incoming: IncomingMessage): Promise<string> {
 export function answerOf(asked: ApiRequest, status: number, text: string): Answer<ApiObject> {
   const body = parse(text);
   if (status === 404 && body?.reason === 'NotFound') return ABSENT;
-  if (status < 200 || status > 299) {
-    const message = typeof body?.message === 'string' ? body.message : text;
-    return unknown(`${inWords(asked)}: ${status}: ${message.slice(0, 500)}`);
-  }
+  if (isRefusal(status)) return refused(asked, status, text, body);
   const { name, uid, labels } = (body?.metadata ?? {}) as Partial<ApiObject>;
   if (typeof name === 'string' && typeof uid === 'string')
     return present({ name, uid, labels: labels ?? {} });
   return unknown(`${inWords(asked)}: ${status}, but the answer is no object: ${text.slice(0, 100)}`);
+}
+
+function pageOf(asked: ApiRequest, status: number, text: string): Answer<Page> {
+  const body = parse(text);
+  if (isRefusal(status)) return refused(asked, status, text, body);
+  const { continue: next = '' } = (body?.metadata ?? {}) as { readonly continue?: unknown };
+  if (Array.isArray(body?.items) && typeof next === 'string') return present({ items: body.items, next });
+  return unknown(`${inWords(asked)}: the answer is no list`);
+}
+
+function isRefusal(status: number): boolean {
+  return status < 200 || status > 299;
+}
+
+function refused(
+  asked: ApiRequest,
+  status: number,
+  text: string,
+  body: Readonly<Record<string, unknown>> | undefined,
+): Answer<never> {
+  const message = typeof body?.message === 'string' ? body.message : text;
+  return unknown(`${inWords(asked)}: ${status}: ${message.slice(0, 500)}`);
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {

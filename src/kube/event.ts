@@ -53,6 +53,8 @@ export function eventsOf(notice: Notice, node: string): readonly ClusterEvent[] 
       return notice.pools.length === 0 ? [] : [warning(onNode, 'DiskRefused', refused(notice))];
     case 'disk-gone':
       return [warning(onNode, 'DiskGone', gone(notice))];
+    case 'orphan':
+      return [warning(onNode, 'Orphan', orphan(notice))];
     case 'erasing':
     case 'disk-served':
     case 'pool-differs':
@@ -106,6 +108,14 @@ function refused({ pools, reason, detail, ...disk }: Of<'disk-refused'>): string
 
 function gone({ pool, ...disk }: Of<'disk-gone'>): string {
   return `${diskOf(disk)} of pool ${pool} is gone; its volumes are served again when it is back`;
+}
+
+function orphan({ handle, name, sizeBytes, wasStaged, isDeleted, ...disk }: Of<'orphan'>): string {
+  const what = `Volume ${handle}${name === undefined ? '' : ` (${name})`}, ${formatBytes(sizeBytes)} on ${diskOf(disk)}`;
+  const fate = isDeleted
+    ? 'it was never used and is deleted'
+    : `it is kept${wasStaged ? ', with its data' : '; nobody ever used it'}`;
+  return `${what}, has no PersistentVolume: ${fate}`;
 }
 
 function diskOf({

@@ -23,6 +23,7 @@ const COUNTED: { readonly [N in Name]: boolean } = {
   sanitized: true,
   'sanitize-failed': true,
   'data-loss': true,
+  orphan: true,
   hostname: true,
   'cluster-silent': true,
   'record-set-aside': true,

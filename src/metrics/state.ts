@@ -140,6 +140,12 @@ const OF_VOLUMES: readonly StateGauge[] = [
       ),
   },
   {
+    name: 'instance_store_csi_orphan_volumes',
+    help: 'Volumes without a PersistentVolume, for so long that they were told.',
+    labelNames: ['pool'],
+    samplesOf: (census) => [...zeros(census), ...census.orphans.map(({ pool }) => sample({ pool }, 1))],
+  },
+  {
     // Of the local volume static provisioner, with its values of `mode`.
     name: 'local_volume_provisioner_persistentvolume_capacity_bytes',
     help: 'Sizes of all volumes together, by mode: `Filesystem` or `Block`.',

@@ -100,6 +100,18 @@ export type Notice =
       readonly reason: string;
       readonly message: string;
     }
+  /** Once for each, when it has been without a PersistentVolume for long enough. */
+  | {
+      readonly notice: 'orphan';
+      readonly handle: Uuid;
+      /** What CreateVolume was told; undefined when the record is lost. */
+      readonly name: string | undefined;
+      readonly disk: string;
+      readonly identity: string | undefined;
+      readonly sizeBytes: bigint;
+      readonly wasStaged: boolean;
+      readonly isDeleted: boolean;
+    }
   | {
       readonly notice: 'hostname';
       readonly hostname: string;

@@ -1,3 +1,5 @@
+import type { OrphanPolicy } from './orphan.ts';
+
 /** The configuration, decoded. See docs/operations.md for the file. */
 
 export type Carving = 'whole' | 'partition';
@@ -31,13 +33,14 @@ export type Pool = {
   readonly sanitize: Sanitize;
 };
 
-export type Configuration = { readonly pools: readonly Pool[] };
+export type Configuration = { readonly pools: readonly Pool[]; readonly orphans: OrphanPolicy };
 
 /** Smaller disks are seldom what a pool is meant for. */
 export const DEFAULT_MIN_SIZE_BYTES = 10n * 1024n ** 3n;
 
 /** With no file: every local disk of a known cloud, carved in partitions. */
 export const DEFAULT_CONFIGURATION: Configuration = {
+  orphans: 'report',
   pools: [
     {
       name: 'instance-store',

@@ -20,6 +20,8 @@ export type Census = {
   readonly pools: readonly PoolCensus[];
   readonly volumes: readonly VolumeCensus[];
   readonly quarantined: readonly QuarantineCensus[];
+  /** Volumes that no PersistentVolume speaks of. */
+  readonly orphans: readonly { readonly pool: string }[];
 };
 
 /** A pool of the configuration, or one that only the mark of a disk still names. */

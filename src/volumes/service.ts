@@ -1,5 +1,6 @@
 import { incompatibility } from '../model/compatible.ts';
 import { DriverError, messageOf } from '../model/errors.ts';
+import type { OrphanPolicy } from '../model/orphan.ts';
 import { describeStep, type Step } from '../model/step.ts';
 import { parseUuid, type Uuid } from '../model/uuid.ts';
 import type { Capability, Capacity, VolumeContext, VolumeInfo, VolumeParameters } from '../model/volume.ts';
@@ -13,6 +14,7 @@ import { findVolume, onlySlice } from './find.ts';
 import { lossOf, storageHealth, volumeHealth } from './health.ts';
 import { createVolumeLocks } from './lock.ts';
 import { LostFilesystems } from './lost-filesystems.ts';
+import { type FindPersistentVolume, Orphans } from './orphans.ts';
 import { publishVolume, unpublishVolume } from './publish.ts';
 import { isNamed, planVolumes, reconcileVolumes, type SeenSlice, type VolumeFinding } from './reconcile.ts';
 import { Sanitizer } from './sanitize.ts';
@@ -25,6 +27,7 @@ export class VolumeService implements Volumes {
   private readonly locks = createVolumeLocks();
   private readonly sanitizer: Sanitizer;
   private readonly lostFilesystems: LostFilesystems;
+  private readonly orphans: Orphans;
   private readonly toldLost = new Set<string>();
   private lookedAtMs: number | undefined;
   private readiness: Readiness = { is: 'starting', why: 'looking at the disks' };
@@ -33,6 +36,7 @@ export class VolumeService implements Volumes {
     this.context = context;
     this.sanitizer = new Sanitizer(context);
     this.lostFilesystems = new LostFilesystems(context);
+    this.orphans = new Orphans(context);
   }
 
   ready(): Readiness {
@@ -58,14 +62,42 @@ export class VolumeService implements Volumes {
 
   create(request: Parameters<Volumes['create']>[0]): Promise<VolumeInfo> {
     const handle = handleOf(this.context, request.name);
+    this.orphans.forget(handle);
     return this.locks.run(handle, 'create', () => createVolume(this.context, handle, request));
   }
 
   async delete(handleText: string): Promise<void> {
     const handle = parseUuid(handleText);
     if (handle === undefined) return;
-    const quarantine = await this.locks.run(handle, 'delete', () => deleteVolume(this.context, handle));
-    this.lostFilesystems.note(handle, []);
+    await this.deleteIf(handle, () => true);
+  }
+
+  /** Asks the cluster for PersistentVolumes of volumes whose time has come. */
+  async lookForOrphans(
+    find: FindPersistentVolume,
+    policy: OrphanPolicy,
+    nowMs = performance.now(),
+  ): Promise<void> {
+    for (const handle of await this.orphans.look(find, policy, nowMs)) {
+      const isStillUnused = () => onlySlice(this.context, handle)?.slice.state === 'carved';
+      await this.deleteIf(handle, isStillUnused).catch((error: unknown) =>
+        this.context.notify({
+          notice: 'step-failed',
+          step: `delete the orphan ${handle}`,
+          error: messageOf(error),
+        }),
+      );
+    }
+  }
+
+  /** @param may asked behind the volume's lock */
+  private async deleteIf(handle: Uuid, may: () => boolean): Promise<void> {
+    const quarantine = await this.locks.run(handle, 'delete', async () => {
+      if (!may()) return undefined;
+      const deleted = await deleteVolume(this.context, handle);
+      this.lostFilesystems.note(handle, []);
+      return deleted;
+    });
     if (quarantine !== undefined) this.sanitizer.start(quarantine);
   }
 
@@ -168,7 +200,8 @@ export class VolumeService implements Volumes {
       findings: this.plan().findings,
       progress: this.sanitizer.progress(),
     });
-    return { isReady: this.readiness.is === 'ready', lookedAtMs: this.lookedAtMs, ...counted };
+    const orphans = this.orphans.placed().map(({ device }) => ({ pool: device.note.pool }));
+    return { isReady: this.readiness.is === 'ready', lookedAtMs: this.lookedAtMs, ...counted, orphans };
   }
 
   private async reconcile(): Promise<void> {

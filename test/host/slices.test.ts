@@ -23,7 +23,7 @@ async function blockSlice(lab: Lab): Promise<Placed> {
   const pools = new Pools({
     exec,
     self: { driver: DRIVER_NAME, node: `node-${id}`, machine: `machine-${id}` },
-    configuration: { pools: [poolOf(path)] },
+    configuration: { pools: [poolOf(path)], orphans: 'report' },
     notify: () => undefined,
   });
   await pools.refresh();

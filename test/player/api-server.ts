@@ -65,8 +65,8 @@ export class ApiServer {
     await writeFile(join(this.folder, 'token'), `${token}\n`);
   }
 
-  put(path: string, metadata: Readonly<Record<string, unknown>>): void {
-    this.#objects.set(path, { metadata: { name: path.split('/').at(-1) ?? '', ...metadata } });
+  put(path: string, metadata: Readonly<Record<string, unknown>>, rest: object = {}): void {
+    this.#objects.set(path, { ...rest, metadata: { name: path.split('/').at(-1) ?? '', ...metadata } });
   }
 
   /** As it does an hour after they were written. */
@@ -102,11 +102,23 @@ export class ApiServer {
       this.#objects.set(`${path}/${name}`, object);
       return { status: 201, object };
     }
+    const [collection = '', query] = path.split('?');
+    if (query !== undefined)
+      return { status: 200, object: this.#list(collection, new URLSearchParams(query)) };
     const found = this.#objects.get(path);
     if (found === undefined) return { status: 404, object: status('NotFound', `${path} not found`) };
     const object = { ...found, ...sent };
     this.#objects.set(path, object);
     return { status: 200, object };
+  }
+
+  /** A page of the objects of a collection; `continue` is how many went before. */
+  #list(collection: string, query: URLSearchParams): object {
+    const all = [...this.#objects].filter(([path]) => path.startsWith(`${collection}/`));
+    const from = Number(query.get('continue'));
+    const to = from + Number(query.get('limit'));
+    const items = all.slice(from, to).map(([, object]) => object);
+    return { metadata: to < all.length ? { continue: String(to) } : {}, items };
   }
 }
 

@@ -12,6 +12,7 @@ const EMPTY: Census = {
   pools: [],
   volumes: [],
   quarantined: [],
+  orphans: [],
 };
 const POOL = {
   pool: 'fast',
@@ -52,6 +53,16 @@ describe('createNodeMetrics()', () => {
     expect(Number(cpu.split(' ')[1])).toBeGreaterThan(0);
     const [fds = ''] = await samplesOf('process_open_fds');
     expect(Number(fds.split(' ')[1])).toBeGreaterThan(2);
+  });
+
+  it('counts orphans by pool, and pools without one as such', async () => {
+    const census = { pools: [POOL], orphans: [{ pool: 'fast' }, { pool: 'fast' }] };
+    expect(await ofCensus({ pools: [POOL] }, 'orphan_volumes')).toEqual([
+      'instance_store_csi_orphan_volumes{pool="fast"} 0',
+    ]);
+    expect(await ofCensus(census, 'orphan_volumes')).toEqual([
+      'instance_store_csi_orphan_volumes{pool="fast"} 2',
+    ]);
   });
 
   it('measures calls by method and code', async () => {
