@@ -110,10 +110,10 @@ function gone({ pool, ...disk }: Of<'disk-gone'>): string {
   return `${diskOf(disk)} of pool ${pool} is gone; its volumes are served again when it is back`;
 }
 
-function orphan({ handle, name, sizeBytes, wasStaged, isDeleted, ...disk }: Of<'orphan'>): string {
+function orphan({ handle, name, sizeBytes, wasStaged, isDeletable, ...disk }: Of<'orphan'>): string {
   const what = `Volume ${handle}${name === undefined ? '' : ` (${name})`}, ${formatBytes(sizeBytes)} on ${diskOf(disk)}`;
-  const fate = isDeleted
-    ? 'it was never used and is deleted'
+  const fate = isDeletable
+    ? 'nobody ever used it, and it is being deleted'
     : `it is kept${wasStaged ? ', with its data' : '; nobody ever used it'}`;
   return `${what}, has no PersistentVolume: ${fate}`;
 }

@@ -110,7 +110,7 @@ export type Notice =
       readonly identity: string | undefined;
       readonly sizeBytes: bigint;
       readonly wasStaged: boolean;
-      readonly isDeleted: boolean;
+      readonly isDeletable: boolean;
     }
   | {
       readonly notice: 'hostname';

@@ -70,7 +70,7 @@ export class Orphans {
     });
   }
 
-  #tell({ device, slice }: Placed, isDeleted: boolean): void {
+  #tell({ device, slice }: Placed, isDeletable: boolean): void {
     this.#context.notify({
       notice: 'orphan',
       handle: slice.id,
@@ -78,7 +78,7 @@ export class Orphans {
       ...nameOf(device),
       sizeBytes: slice.sizeBytes,
       wasStaged: slice.state === 'prepared',
-      isDeleted,
+      isDeletable,
     });
   }
 }

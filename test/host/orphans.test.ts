@@ -92,7 +92,7 @@ describe('lookForOrphans()', () => {
     await look(ABSENT, ORPHAN_GRACE_MS - 1);
     expect({ told: orphans(), there: isThere() }).toEqual({ told: [], there: true });
     await look(ABSENT, ORPHAN_GRACE_MS);
-    expect(orphans()).toMatchObject([{ handle, name: 'pvc-1', wasStaged: false, isDeleted: true }]);
+    expect(orphans()).toMatchObject([{ handle, name: 'pvc-1', wasStaged: false, isDeletable: true }]);
     expect(isThere()).toBe(false);
     expect(records.all()).toEqual([]);
   });
@@ -102,7 +102,7 @@ describe('lookForOrphans()', () => {
     await look(ABSENT, 0, 'report');
     await look(ABSENT, ORPHAN_GRACE_MS, 'report');
     await look(ABSENT, 100 * ORPHAN_GRACE_MS, 'report');
-    expect(orphans()).toMatchObject([{ handle, isDeleted: false }]);
+    expect(orphans()).toMatchObject([{ handle, isDeletable: false }]);
     expect(service.census().orphans).toEqual([{ pool: 'fast' }]);
     expect(isThere()).toBe(true);
   });
@@ -114,7 +114,20 @@ describe('lookForOrphans()', () => {
     await age(ORPHAN_AGE_MS);
     await look(ABSENT, 0);
     await look(ABSENT, ORPHAN_GRACE_MS);
-    expect(orphans()).toMatchObject([{ handle, wasStaged: true, isDeleted: false }]);
+    expect(orphans()).toMatchObject([{ handle, wasStaged: true, isDeletable: false }]);
+    expect(isThere()).toBe(true);
+  });
+
+  it('does not delete what is staged while the cluster is asked', async () => {
+    await age(ORPHAN_AGE_MS);
+    await look(ABSENT, 0);
+    const stageMeanwhile = async (): Promise<Answer<unknown>> => {
+      const [placed] = pools.placed();
+      if (placed !== undefined) await setPrepared(exec, placed, 'block');
+      return ABSENT;
+    };
+    await service.lookForOrphans(stageMeanwhile, 'delete', ORPHAN_GRACE_MS);
+    expect(orphans()).toHaveLength(1);
     expect(isThere()).toBe(true);
   });
 

@@ -72,6 +72,51 @@ describe('eventsOf()', () => {
       ],
     ],
     [
+      'an orphan that nobody used to the node',
+      {
+        notice: 'orphan',
+        handle: HANDLE,
+        name: 'pvc-1',
+        ...DISK,
+        sizeBytes,
+        wasStaged: false,
+        isDeletable: false,
+      },
+      [
+        `Warning Orphan ${onNode}: Volume ${HANDLE} (pvc-1), 1.5 GiB on ${ON_DISK}, has no PersistentVolume: it is kept; nobody ever used it`,
+      ],
+    ],
+    [
+      'an orphan that goes to the node',
+      {
+        notice: 'orphan',
+        handle: HANDLE,
+        name: 'pvc-1',
+        ...DISK,
+        sizeBytes,
+        wasStaged: false,
+        isDeletable: true,
+      },
+      [
+        `Warning Orphan ${onNode}: Volume ${HANDLE} (pvc-1), 1.5 GiB on ${ON_DISK}, has no PersistentVolume: nobody ever used it, and it is being deleted`,
+      ],
+    ],
+    [
+      'an orphan with data, and without a record, to the node',
+      {
+        notice: 'orphan',
+        handle: HANDLE,
+        name: undefined,
+        ...DISK,
+        sizeBytes,
+        wasStaged: true,
+        isDeletable: false,
+      },
+      [
+        `Warning Orphan ${onNode}: Volume ${HANDLE}, 1.5 GiB on ${ON_DISK}, has no PersistentVolume: it is kept, with its data`,
+      ],
+    ],
+    [
       'a disk that is taken to the node',
       { notice: 'disk-taken', ...DISK, pool: 'fast', mark: NOTE.mark },
       [`Normal DiskTaken ${onNode}: ${ON_DISK} is taken for pool fast`],
