@@ -3,6 +3,8 @@ import { describe, expect } from '@jest/globals';
 import { get } from '../lab/kubectl.ts';
 import { runInside } from '../lab/machine.ts';
 import { until } from '../lab/wait.ts';
+import { settled } from '../play/capacity.ts';
+import { applyClass } from '../play/classes.ts';
 import { killDriver } from '../play/driver.ts';
 import type { Namespace, PersistentVolume } from '../play/namespace.ts';
 import { hostnameOf, labNode } from '../play/node.ts';
@@ -11,6 +13,8 @@ import { scenario } from '../play/scenario.ts';
 import { statusOf } from '../play/status.ts';
 
 const NODES = ['node-1', 'node-2'];
+/** XFS is not made as small. */
+const SMALL_CLASS = 'fast-local-ext4';
 const WAVES = 5;
 const CLAIMS_OF_A_WAVE = 20;
 const SETTLE_MS = 180_000;
@@ -18,6 +22,7 @@ const KILL_EVERY_MS = 4_000;
 
 describe('a hundred claims while the driver is killed again and again', () => {
   scenario('end bound or gone, and nothing is left over', async (place) => {
+    await applyClass(SMALL_CLASS, 'ext4');
     const storm = new AbortController();
     const kills = killAtRandom(storm.signal);
     for (let wave = 0; wave < WAVES; wave += 1) await rideOut(place, wave);
@@ -27,6 +32,7 @@ describe('a hundred claims while the driver is killed again and again', () => {
       for (const node of NODES) await agree(node);
       return true;
     });
+    await settled();
   });
 });
 
@@ -35,7 +41,7 @@ async function rideOut(place: Namespace, wave: number): Promise<void> {
   const names = Array.from({ length: CLAIMS_OF_A_WAVE }, (_, at) => `app-${wave}-${at}`);
   await place.apply(
     ...names.flatMap((name) => [
-      claim(name, { size: '64Mi', storageClass: 'fast-local-ext4' }),
+      claim(name, { size: '64Mi', storageClass: SMALL_CLASS }),
       pod(name, { claims: [name] }),
     ]),
   );

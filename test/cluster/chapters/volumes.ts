@@ -1,6 +1,7 @@
 import { describe, expect } from '@jest/globals';
 import { apply, kubectl } from '../lab/kubectl.ts';
 import { until } from '../lab/wait.ts';
+import { applyClass } from '../play/classes.ts';
 import { DRIVER_NAME } from '../play/driver.ts';
 import { hostnameOf } from '../play/node.ts';
 import { claim, claimSpec, pod, STORAGE_CLASS } from '../play/objects.ts';
@@ -143,16 +144,3 @@ describe('a claim with a pod', () => {
     expect(await place.shell('app', 'cat /found/file')).toBe('retained');
   });
 });
-
-async function applyClass(name: string, fsType: string, reclaimPolicy = 'Delete'): Promise<void> {
-  await apply({
-    apiVersion: 'storage.k8s.io/v1',
-    kind: 'StorageClass',
-    metadata: { name },
-    provisioner: DRIVER_NAME,
-    volumeBindingMode: 'WaitForFirstConsumer',
-    allowVolumeExpansion: true,
-    reclaimPolicy,
-    parameters: { 'csi.storage.k8s.io/fstype': fsType },
-  });
-}

@@ -1,6 +1,12 @@
+import { NODES } from '../lab/cluster.ts';
 import { get } from '../lab/kubectl.ts';
+import { until } from '../lab/wait.ts';
 import { DRIVER_NAMESPACE } from './driver.ts';
 import { STORAGE_CLASS } from './objects.ts';
+import { statusOf } from './status.ts';
+
+/** The provisioner asks every 10 s here. */
+const POLL_MS = 60_000;
 
 type CapacityObject = {
   readonly metadata: { readonly name: string };
@@ -32,6 +38,17 @@ export async function capacities(): Promise<readonly Capacity[]> {
       bytes: bytesOf(capacity),
       largestBytes: bytesOf(maximumVolumeSize),
     }));
+}
+
+/** Until the objects say of every node what its driver says: space that was sanitized shows at the provisioner's poll. */
+export async function settled(): Promise<void> {
+  for (const { name, hostname } of NODES) {
+    await until(`the capacity of ${name} is known`, POLL_MS, async () => {
+      const { pools } = await statusOf(name);
+      const free = pools.reduce((sum, { freeBytes }) => sum + BigInt(freeBytes), 0n);
+      return (await capacityOf(hostname)).bytes === free;
+    });
+  }
 }
 
 /** @throws when the node has none, or several */

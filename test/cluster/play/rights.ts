@@ -60,10 +60,10 @@ export async function asked(
         return rightOf(verb, subresource === undefined ? resource : `${resource}/${subresource}`, apiGroup);
       }),
     );
-  return {
-    used: rightsOf(requests.filter(({ responseStatus }) => responseStatus?.code !== 403)),
-    forbidden: rightsOf(requests.filter(({ responseStatus }) => responseStatus?.code === 403)),
-  };
+  const used = rightsOf(requests.filter(({ responseStatus }) => responseStatus?.code !== 403));
+  const refused = rightsOf(requests.filter(({ responseStatus }) => responseStatus?.code === 403));
+  // An API server that has just started refuses for a moment what it allows afterwards.
+  return { used, forbidden: new Set([...refused].filter((right) => !used.has(right))) };
 }
 
 const rightOf = (verb: string, resource: string, group: string): Right =>

@@ -4,7 +4,8 @@ import { DRIVER_NAMESPACE } from './driver.ts';
 import { Namespace } from './namespace.ts';
 
 const TIMEOUT_MS = 240_000;
-const LOG_LINES = 25;
+/** What the driver says of disks that are not the cluster's: the kernel shows it every loop device of the machine. */
+const OF_OTHERS = /"pools":\[\],"reason"/;
 
 /** A test with a namespace of its own. When it fails, what the cluster tells about it is part of the failure. */
 export function scenario(name: string, body: (namespace: Namespace) => Promise<void>): void {
@@ -33,13 +34,14 @@ async function story(namespace: Namespace): Promise<string> {
     [`--namespace=${namespace.name}`, 'get', 'events', '--sort-by=.metadata.creationTimestamp'],
     [`--namespace=${DRIVER_NAMESPACE}`, 'get', 'pods,csistoragecapacities', '--output=wide'],
     [
-      ...[`--namespace=${DRIVER_NAMESPACE}`, 'logs', '--prefix', `--tail=${LOG_LINES}`],
+      ...[`--namespace=${DRIVER_NAMESPACE}`, 'logs', '--prefix', '--since=2m', '--tail=-1'],
       ...['--selector=app.kubernetes.io/name=instance-store-csi', '--container=instance-store-csi'],
     ],
   ];
   const answers = questions.map(async (question) => {
     const answer = await kubectl(...question).catch(String);
-    return `$ kubectl ${question.join(' ')}\n${answer}\n`;
+    const lines = answer.split('\n').filter((line) => !OF_OTHERS.test(line));
+    return `$ kubectl ${question.join(' ')}\n${lines.join('\n')}\n`;
   });
   return (await Promise.all(answers)).join('\n');
 }
