@@ -79,12 +79,12 @@ export function metadataIn(list: {
   return (list.items ?? []).flatMap(({ metadata }) => metadata ?? []);
 }
 
-/** Law 2 for one object: only the API server's own 404 is an absence; anything else that fails, throws. */
+/** Law 2 for one object: only what the API server itself calls NotFound is absent; anything else that fails, throws. */
 export async function answerOf<T>(request: Promise<T>): Promise<Answer<T>> {
   try {
     return present(await request);
   } catch (error) {
-    if (statusOf(error) === NOT_FOUND) return ABSENT;
+    if (error instanceof ApiException && statusIn(error).reason === 'NotFound') return ABSENT;
     throw error;
   }
 }
@@ -99,29 +99,30 @@ export async function succeeded(change: Promise<unknown>): Promise<boolean> {
     await change;
     return true;
   } catch (error) {
-    const status = statusOf(error);
-    if (status === NOT_FOUND || status === CONFLICT || status === UNPROCESSABLE) return false;
+    const isRefused =
+      error instanceof ApiException && [NOT_FOUND, CONFLICT, UNPROCESSABLE].includes(error.code);
+    if (isRefused) return false;
     throw error;
   }
 }
 
-function statusOf(error: unknown): number | undefined {
-  return error instanceof ApiException ? error.code : undefined;
-}
-
 /** A failed request in a line: what the server says of it, without headers and body. */
 export function inWords(error: unknown): string {
-  if (error instanceof ApiException) return `HTTP ${error.code}: ${messageOfStatus(String(error.body))}`;
+  if (error instanceof ApiException) return `HTTP ${error.code}: ${statusIn(error).message}`;
   const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
   return `${messageOf(error)}${cause}`;
 }
 
-/** `message` of a meta/v1 Status; a proxy in between may have answered with anything else. */
-function messageOfStatus(body: string): string {
+/** The meta/v1 Status that an answer bears, unless a proxy in between gave the answer. */
+function statusIn(error: ApiException<unknown>): {
+  readonly reason: string | undefined;
+  readonly message: string;
+} {
+  const body = String(error.body);
   try {
-    const { message } = JSON.parse(body) as { readonly message?: unknown };
-    return String(message);
+    const { reason, message } = JSON.parse(body) as Record<string, unknown>;
+    return { reason: String(reason), message: String(message) };
   } catch {
-    return body.slice(0, 200);
+    return { reason: undefined, message: body.slice(0, 200) };
   }
 }
