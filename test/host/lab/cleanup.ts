@@ -2,8 +2,9 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from './tool.ts';
 
-const RELEASE_TIMEOUT_MS = 3_000;
-const POLL_MS = 20;
+/** Others look at every disk of the machine, and one that is looked at is in use for a moment. */
+const RELEASE_TIMEOUT_MS = 20_000;
+const POLL_MS = 50;
 
 type Loop = { readonly name: string; readonly backing: string };
 type Mount = {
@@ -97,28 +98,32 @@ const unescapeOctal = (field: string): string =>
 
 /** A process that was just killed may hold the mount for a moment more; past that it is cut off from the tree. */
 async function unmount(point: string): Promise<void> {
+  await release('umount', [point]).catch(async () => run('umount', ['--lazy', point]));
+}
+
+/** @throws the command's last refusal, when what it is to release stays in use */
+async function release(file: string, args: readonly string[]): Promise<void> {
   const deadline = Date.now() + RELEASE_TIMEOUT_MS;
   for (;;) {
     try {
-      await run('umount', [point]);
+      await run(file, args);
       return;
-    } catch {
-      if (Date.now() > deadline) break;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
       await sleep(POLL_MS);
     }
   }
-  await run('umount', ['--lazy', point]);
 }
 
 /**
  * Removes a loop device's partitions and detaches it, if it still has that backing file.
- * @throws when it still has after three seconds, as it does while somebody has it open.
+ * @throws when it stays in use.
  */
 export async function detachLoop(loop: Loop): Promise<void> {
   if (!(await isAttached(loop))) return;
   const entries = await readdir(`/sys/block/${loop.name}`);
   if (entries.some((entry) => entry.startsWith(`${loop.name}p`))) {
-    await run('partx', ['--delete', `/dev/${loop.name}`]);
+    await release('partx', ['--delete', `/dev/${loop.name}`]);
   }
   await run('losetup', ['--detach', `/dev/${loop.name}`]);
   const deadline = Date.now() + RELEASE_TIMEOUT_MS;
