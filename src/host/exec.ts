@@ -15,6 +15,8 @@ export type HostCommand = {
   readonly device?: string;
   /** True when the command can change a disk or the kernel: these have crashpoints. */
   readonly effect?: boolean;
+  /** For a command that keeps something while it runs: its input ends when `until` settles. */
+  readonly keep?: { readonly until: Promise<unknown>; readonly onOutput: () => void };
 };
 
 export type HostResult = {
@@ -74,6 +76,7 @@ export function createExec(options: {
     const effect = command.effect === true ? effectOf(command) : undefined;
     if (effect !== undefined) options.crashpoints.before(effect);
     const child = start(command, options.lockFd);
+    keepRunning(child, command);
     if (effect !== undefined) options.crashpoints.during(effect);
     const output = await outputOf(child, command, hung);
     if (effect !== undefined) options.crashpoints.after(effect);
@@ -105,7 +108,7 @@ function start(command: HostCommand, lockFd: number | undefined) {
   // execa takes any descriptor, its types know those below 10 only.
   const inherited = lockFd === undefined ? [] : [lockFd as 9];
   const child = execa('setpriv', ['--pdeathsig', 'KILL', '--', command.command, ...command.args], {
-    stdio: [command.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...inherited],
+    stdio: [hasInput(command) ? 'pipe' : 'ignore', 'pipe', 'pipe', ...inherited],
     ...(command.input === undefined ? {} : { input: command.input }),
     encoding: 'buffer',
     maxBuffer: OUTPUT_BYTES_MAX,
@@ -117,6 +120,15 @@ function start(command: HostCommand, lockFd: number | undefined) {
   });
   child.nodeChildProcess.once('exit', () => closeWhenQuiet(child, { looks: 0, bytes: -1 }));
   return child;
+}
+
+const hasInput = ({ input, keep }: HostCommand): boolean => input !== undefined || keep !== undefined;
+
+function keepRunning(child: Child, { keep }: HostCommand): void {
+  if (keep === undefined) return;
+  child.stdout.once('data', keep.onOutput);
+  const end = (): unknown => child.stdin?.end();
+  void keep.until.then(end, end);
 }
 
 /**

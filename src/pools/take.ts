@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { zeroCommand } from '../host/blkdiscard.ts';
 import { readCommand, writeCommand } from '../host/dd.ts';
+import { whileHeld } from '../host/exclusive.ts';
 import { probeDisk } from '../host/probe.ts';
 import { listDisks } from '../host/sysfs.ts';
 import { readUseFacts, usageOf } from '../host/usage.ts';
 import { minOf } from '../model/bytes.ts';
-import type { Disk } from '../model/disk.ts';
+import type { Content, Disk } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import { judge, type Verdict } from '../model/judge.ts';
 import { firstTable, type OwnerMark, readMark } from '../model/mark.ts';
@@ -20,39 +21,60 @@ import { expectSameDisk, writeTable } from './table.ts';
 /** Zeroing goes in pieces, so that each command is bounded and a swapped disk is noticed. */
 const ERASE_PIECE_BYTES = 1024n ** 3n;
 
+/** A disk that a child has exclusively while it is taken. */
+type Taking = { readonly context: PoolsContext; readonly disk: Disk; readonly expectHeld: () => void };
+
+async function expectUndisturbed({ disk, expectHeld }: Taking): Promise<void> {
+  expectHeld();
+  await expectSameDisk(disk);
+}
+
 /**
- * Puts our mark on a disk. It is judged once more first, with a fresh deep look: it must still be what the plan saw.
+ * Puts our mark on a disk. It is judged once more first, with a fresh deep look: it must still be what the plan saw, and
+ * from before that look until its table is written nobody else can have it.
  * Order: note, then table (law 1; design.md, "What is on a disk"); a kill in between is finished by the next taking.
  * @throws DriverError `inaccessible`, `unknown` (it is no longer as it was judged), `host-failed`
  */
-export async function takeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<OwnerMark> {
+export function takeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<OwnerMark> {
+  return whileHeld(context.exec, disk.path, (expectHeld) => takeHeld({ context, disk, expectHeld }, pool));
+}
+
+async function takeHeld(taking: Taking, pool: Pool): Promise<OwnerMark> {
+  const { context, disk } = taking;
   const verdict = await judgeAnew(context, disk);
   if (verdict.is !== 'blank' || verdict.pool.name !== pool.name) throw changed(disk, verdict);
   const note = verdict.resume ?? newNote(disk, pool, context.self, undefined);
-  if (verdict.resume === undefined) await writeNote(context, disk, note);
-  return writeFirstTable(context, disk, note);
+  if (verdict.resume === undefined) await writeNote(taking, note);
+  return writeFirstTable(taking, note);
 }
 
 /**
  * Erases a disk that the configuration names together with the fingerprint of what is on it, and takes it. The note
  * goes first and tells what is being erased, so that a kill leaves a disk that explains itself.
  */
-export async function eraseAndTakeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<OwnerMark> {
+export function eraseAndTakeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<OwnerMark> {
+  return whileHeld(context.exec, disk.path, (expectHeld) =>
+    eraseAndTakeHeld({ context, disk, expectHeld }, pool),
+  );
+}
+
+async function eraseAndTakeHeld(taking: Taking, pool: Pool): Promise<OwnerMark> {
+  const { context, disk } = taking;
   const verdict = await judgeAnew(context, disk);
   if (verdict.is !== 'erasable' || verdict.pool.name !== pool.name) throw changed(disk, verdict);
   const note = verdict.resume ?? newNote(disk, pool, context.self, verdict.fingerprint);
-  if (verdict.resume === undefined) await writeNote(context, disk, note);
+  if (verdict.resume === undefined) await writeNote(taking, note);
   const noteBytes = BigInt(encodeNote(note).length);
-  await zeroRange(context, disk, NOTE_OFFSET + noteBytes, disk.sizeBytes, noteBytes);
-  await zeroRange(context, disk, 0n, NOTE_OFFSET, disk.sizeBytes - NOTE_OFFSET);
-  return writeFirstTable(context, disk, note);
+  await zeroRange(taking, NOTE_OFFSET + noteBytes, disk.sizeBytes, noteBytes);
+  await zeroRange(taking, 0n, NOTE_OFFSET, disk.sizeBytes - NOTE_OFFSET);
+  return writeFirstTable(taking, note);
 }
 
 async function judgeAnew(context: PoolsContext, disk: Disk): Promise<Verdict> {
   await expectSameDisk(disk);
   const pools = context.configuration.pools;
   const fingerprint = pools.some((pool) => pool.eraseAndTake.some((permit) => permit.disk === disk.identity));
-  const content = await probeDisk(context.exec, disk, { sample: true, fingerprint, claim: true });
+  const content = heldBy(await probeDisk(context.exec, disk, { sample: true, fingerprint, claim: false }));
   const [disks, uses] = await Promise.all([listDisks(), readUseFacts()]);
   const now = disks.find((one) => isSame(one, disk)) ?? disk;
   return judge(
@@ -60,6 +82,11 @@ async function judgeAnew(context: PoolsContext, disk: Disk): Promise<Verdict> {
     pools,
     context.self,
   );
+}
+
+/** The probe could not have it exclusively, because we have. */
+function heldBy(content: Content): Content {
+  return content.is === 'read' ? { is: 'read', bytes: { ...content.bytes, exclusive: 'free' } } : content;
 }
 
 function changed(disk: Disk, verdict: Verdict): DriverError {
@@ -89,9 +116,10 @@ function newNote(disk: Disk, pool: Pool, self: Self, erased: string | undefined)
   };
 }
 
-async function writeNote(context: PoolsContext, disk: Disk, note: Note): Promise<void> {
+async function writeNote(taking: Taking, note: Note): Promise<void> {
+  const { context, disk } = taking;
   const bytes = encodeNote(note);
-  await expectSameDisk(disk);
+  await expectUndisturbed(taking);
   await context.exec(writeCommand(disk.path, NOTE_OFFSET, bytes));
   const { stdout } = await context.exec(readCommand(disk.path, NOTE_OFFSET, bytes.length));
   if (Buffer.compare(stdout, bytes) !== 0) {
@@ -100,10 +128,12 @@ async function writeNote(context: PoolsContext, disk: Disk, note: Note): Promise
 }
 
 /** A note that still permits an erasing is written anew first: a mark that is whole must not permit another one. */
-async function writeFirstTable(context: PoolsContext, disk: Disk, kept: Note): Promise<OwnerMark> {
+async function writeFirstTable(taking: Taking, kept: Note): Promise<OwnerMark> {
+  const { context, disk } = taking;
   const note: Note = { ...kept, erased: undefined };
-  if (kept.erased !== undefined) await writeNote(context, disk, note);
+  if (kept.erased !== undefined) await writeNote(taking, note);
   const table = firstTable(note);
+  await expectUndisturbed(taking);
   await writeTable(context.exec, disk, table);
   const mark = await readOwnMark(context, disk);
   const owner = table.entries[0];
@@ -121,17 +151,12 @@ async function readOwnMark(context: PoolsContext, disk: Disk): Promise<OwnerMark
 }
 
 /** `doneBefore`: how many bytes of the disk were erased before this range, for those who watch. */
-async function zeroRange(
-  context: PoolsContext,
-  disk: Disk,
-  from: bigint,
-  to: bigint,
-  doneBefore: bigint,
-): Promise<void> {
+async function zeroRange(taking: Taking, from: bigint, to: bigint, doneBefore: bigint): Promise<void> {
+  const { context, disk } = taking;
   for (let at = from; at < to; at += ERASE_PIECE_BYTES) {
-    await expectSameDisk(disk);
+    await expectUndisturbed(taking);
     const lengthBytes = minOf(ERASE_PIECE_BYTES, to - at);
-    await context.exec(zeroCommand(disk.path, { offsetBytes: at, lengthBytes }));
+    await context.exec(zeroCommand(disk.path, { offsetBytes: at, lengthBytes }, { force: true }));
     context.notify({
       notice: 'erasing',
       disk: disk.path,

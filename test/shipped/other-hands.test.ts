@@ -67,6 +67,21 @@ describe('A disk that somebody else writes to while it is served', () => {
   });
 });
 
+describe('A disk that somebody else wants while it is being taken', () => {
+  it('cannot be had by them any more, and is taken', async () => {
+    await using world = await World.empty();
+    const disk = await world.disk('wanted', DISK);
+    // Late enough for anybody: the note is about to be written.
+    const atFirstWrite = `case "$*" in *of=${disk}*) [ -e "$done" ] || { touch "$done"; sleep 5; };; esac; exec "$real" "$@"`;
+    const started = world.start([{ disks: [disk] }], await inPlaceOf(world, 'dd', atFirstWrite));
+    await eventually(async () => (await readdir(world.lab.folder)).includes('done'));
+    await expect(run('mkfs.ext4', ['-F', '-q', disk])).rejects.toThrow(/in use|busy/i);
+    await expect(run('mount', ['-t', 'ext4', disk, '/mnt'])).rejects.toThrow(/busy/);
+    await started;
+    await eventually(async () => (await tableOf(disk)).length === 1);
+  });
+});
+
 describe('A command that is killed under the driver', () => {
   it('leaves a table that the next look understands, and the disk takes volumes again', async () => {
     await using world = await World.of([DISK]);

@@ -1,0 +1,46 @@
+import { DriverError } from '../model/errors.ts';
+import type { Exec } from './exec.ts';
+import { probeProgram } from './probe.ts';
+
+/** As long as erasing a large disk may take: what works meanwhile has bounds of its own. */
+const TIMEOUT_MS = 7 * 24 * 3600_000;
+
+/**
+ * Does `work` while a child has the disk open exclusively (open(2), O_EXCL on a block device), so that in the meantime
+ * nobody in any namespace can mount it, swap on it or make a filesystem. Commands of `work` must not ask for that
+ * themselves: blkdiscard wants its force, the probe must not ask; sfdisk goes on without. Should the child be killed,
+ * `expectHeld` throws: call it before each write.
+ *
+ * @throws DriverError `host-failed` when somebody else has the disk, or as `work` does
+ */
+export async function whileHeld<T>(
+  exec: Exec,
+  path: string,
+  work: (expectHeld: () => void) => Promise<T>,
+): Promise<T> {
+  const { promise: until, resolve: letGo } = Promise.withResolvers<void>();
+  const { promise: held, resolve: onOutput } = Promise.withResolvers<void>();
+  let ended = false;
+  const child = exec({
+    command: process.execPath,
+    args: [probeProgram(import.meta.url), '--hold', path],
+    timeoutMs: TIMEOUT_MS,
+    device: path,
+    keep: { until, onOutput },
+  }).finally(() => {
+    ended = true;
+  });
+  try {
+    await Promise.race([held, child]);
+    return await work(() => {
+      if (ended)
+        throw new DriverError(
+          'unknown',
+          `The child that had ${path} exclusively has ended: it may have been killed`,
+        );
+    });
+  } finally {
+    letGo();
+    await child.catch(() => undefined);
+  }
+}
