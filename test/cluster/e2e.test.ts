@@ -8,6 +8,7 @@ import './chapters/events.ts';
 import './chapters/capacity.ts';
 import './chapters/examples.ts';
 import './chapters/nodes.ts';
+import './chapters/controller.ts';
 import './chapters/foreign.ts';
 import './chapters/storm.ts';
 import './chapters/helm.ts';

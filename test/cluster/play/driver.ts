@@ -10,7 +10,7 @@ import { labNode } from './node.ts';
 export const DRIVER_NAMESPACE = 'instance-store-csi';
 export const DRIVER_NAME = 'instance-store.csi.dev';
 const OVERLAY = join(ROOT, 'test/cluster/install');
-const STARTUP_TAINT = `${DRIVER_NAME}/agent-not-ready`;
+export const STARTUP_TAINT = `${DRIVER_NAME}/agent-not-ready`;
 const DAEMON_SET = 'daemonset/instance-store-csi-node';
 const DEPLOYMENT = 'deployment/instance-store-csi-controller';
 const REGISTERED_TIMEOUT_MS = 120_000;
