@@ -12,6 +12,10 @@ tell_pid "$own"
 
 # A pod's Bidirectional mounts reach the node only below a shared mount.
 mount --make-rshared /
+# What others have mounted came along as a copy, which would hold their disks for as long as the node lives.
+while read -r point; do
+  umount --lazy "$point"
+done < <(awk -v others="${folder%/*}/" 'index($5, others) == 1 { print $5 }' /proc/self/mountinfo | tac)
 mount -t proc proc /proc
 hostname "$name"
 
