@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { FOREIGN, type ForeignKind, missingTool } from '../../host/foreign/gallery.ts';
 import { run as runTool } from '../../host/lab/tool.ts';
 import { Lab } from '../../host/lab.ts';
@@ -11,10 +11,13 @@ import { labNode } from '../play/node.ts';
 import { statusOf } from '../play/status.ts';
 
 const NODE = 'node-1';
-const TIMEOUT_MS = 300_000;
 const MIB = 1024n ** 2n;
 const node = labNode(NODE);
-const MOUNTED = { name: 'a filesystem mounted outside the kubelet’s folder', want: ['mounted'] };
+const MOUNTED: Guest['kind'] = {
+  name: 'a filesystem mounted elsewhere than below /var/lib/kubelet',
+  want: ['mounted'],
+};
+const ELSEWHERE = '/run/elsewhere';
 
 /** Those whose bytes alone say whose they are: the others need a process of the host to hold them. */
 const kinds = FOREIGN.filter(({ occupy }) => occupy === undefined);
@@ -35,8 +38,7 @@ describe('a pool on a cluster that wants foreign disks', () => {
   beforeAll(async () => {
     await using lab = await Lab.create();
     await watch(lab, seen);
-  }, TIMEOUT_MS);
-  afterAll(async () => runInside(node, ['sh', '-c', 'rm -f /dev/disk/by-id/lab-foreign-*']));
+  });
 
   for (const kind of [...kinds, MOUNTED]) {
     const lacking = missing.get(kind.name);
@@ -57,26 +59,30 @@ async function watch(lab: Lab, seen: Map<string, Seen>): Promise<void> {
     await kind.make(image);
     guests.push({ kind, image, device: await lab.attach(image) });
   }
-  guests.push(await mounted(lab));
+  guests.push(await filesystem(lab));
   const sums = await Promise.all(guests.map(async ({ image }) => imageChecksum(image)));
-  for (const { device } of guests) {
-    const link = `/dev/disk/by-id/lab-foreign-${basename(device)}`;
-    await runInside(node, ['ln', '-s', `../../${basename(device)}`, link]);
+  const { device: mounted } = guests.at(-1) ?? { device: '' };
+  await runInside(node, ['mkdir', '-p', ELSEWHERE]);
+  await runInside(node, ['mount', '-o', 'ro', mounted, ELSEWHERE]);
+  try {
+    for (const { device } of guests) await runInside(node, ['ln', '-s', device, linkTo(device)]);
+    await killDriver(NODE);
+    const { disks } = await statusOf(NODE);
+    for (const [at, { kind, image, device }] of guests.entries()) {
+      const unchanged = (await imageChecksum(image)) === sums[at];
+      seen.set(kind.name, { verdict: reasonOf(disks, device), unchanged });
+    }
+  } finally {
+    await runInside(node, ['umount', ELSEWHERE]);
+    for (const { device } of guests) await runInside(node, ['rm', '-f', linkTo(device)]);
   }
-  await killDriver(NODE);
-  const { disks } = await statusOf(NODE);
-  for (const [at, { kind, image, device }] of guests.entries()) {
-    const unchanged = (await imageChecksum(image)) === sums[at];
-    seen.set(kind.name, { verdict: reasonOf(disks, device), unchanged });
-  }
-  await runInside(node, ['umount', '/mnt']);
 }
 
-/** Mounted on the node itself, where no pod's folder is; read-only, so that its bytes stay as they are. */
-async function mounted(lab: Lab): Promise<Guest> {
+const linkTo = (device: string): string => `/dev/disk/by-id/lab-foreign-${basename(device)}`;
+
+/** To be mounted on the node itself, read-only, so that its bytes stay as they are. */
+async function filesystem(lab: Lab): Promise<Guest> {
   const image = await lab.image('mounted.img', 300n * MIB);
   await runTool('mkfs.ext4', ['-q', image]);
-  const device = await lab.attach(image);
-  await runInside(node, ['mount', '-o', 'ro', device, '/mnt']);
-  return { kind: MOUNTED as Guest['kind'], image, device };
+  return { kind: MOUNTED, image, device: await lab.attach(image) };
 }

@@ -16,7 +16,6 @@ import { scenario } from '../play/scenario.ts';
 const GROUPS = { 'node-1': 'general', 'node-2': 'general', 'node-3': 'databases' };
 const GROUP_LABEL = 'instance-store.csi.dev/disks';
 const GIB = 1024 ** 3;
-const TIMEOUT_MS = 300_000;
 const GROWN_TIMEOUT_MS = 90_000;
 
 describe('Helm', () => {
@@ -29,7 +28,7 @@ describe('Helm', () => {
     await helmUninstall();
     await removeDisk(labNode('node-3'), 'whole');
     await install();
-  }, TIMEOUT_MS);
+  });
 
   scenario('installs where kustomize had installed, and the volumes of before are served', async (place) => {
     const app = pod('app', { claims: ['data'], hostname: await hostnameOf('node-1') });
@@ -65,7 +64,7 @@ upgrade('an upgrade by Helm', () => {
   afterAll(async () => {
     await helmUninstall();
     await install();
-  }, TIMEOUT_MS);
+  });
 
   scenario('from the oldest version serves what that one made, and grows it', async (place) => {
     await uninstall();

@@ -9,7 +9,7 @@ import { labNode } from '../play/node.ts';
 import { claim, pod } from '../play/objects.ts';
 
 const NODE = 'node-1';
-const TIMEOUT_MS = 180_000;
+const BACK_TIMEOUT_MS = 300_000;
 const API_TIMEOUT_MS = 60_000;
 
 const node = labNode(NODE);
@@ -41,24 +41,20 @@ describe('a file and a raw block volume survive when', () => {
     place = await Namespace.create();
     const claims = [claim('data'), claim('raw', { volumeMode: 'Block', size: '64Mi' })];
     await place.run(APP, ...claims);
-  }, TIMEOUT_MS);
-  afterAll(async () => place.delete(), TIMEOUT_MS);
+  });
+  afterAll(async () => place.delete());
 
-  it.each(EVENTS)(
-    '%s',
-    async (_, event) => {
-      written += 1;
-      await write(place, written);
-      await event(place);
-      await until('the pod reads what was written', TIMEOUT_MS, async () => {
-        expect(await read(place)).toEqual([String(written), String(written)]);
-        return true;
-      });
-      // And the node still takes work.
-      await write(place, written);
-    },
-    TIMEOUT_MS,
-  );
+  it.each(EVENTS)('%s', async (_, event) => {
+    written += 1;
+    await write(place, written);
+    await event(place);
+    await until('the pod reads what was written', BACK_TIMEOUT_MS, async () => {
+      expect(await read(place)).toEqual([String(written), String(written)]);
+      return true;
+    });
+    // And the node still takes work.
+    await write(place, written);
+  });
 });
 
 async function write(place: Namespace, value: number): Promise<void> {

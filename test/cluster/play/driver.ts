@@ -14,7 +14,8 @@ export const STARTUP_TAINT = `${DRIVER_NAME}/agent-not-ready`;
 const DAEMON_SET = 'daemonset/instance-store-csi-node';
 const DEPLOYMENT = 'deployment/instance-store-csi-controller';
 const REGISTERED_TIMEOUT_MS = 120_000;
-const RESTARTED_TIMEOUT_MS = 60_000;
+/** All disks of the machine are looked at first, and a machine that tests may have hundreds. */
+const RESTARTED_TIMEOUT_MS = 500_000;
 /** Its command line. */
 const NODE_PROCESS = '/app/instance-store-csi.mjs node';
 

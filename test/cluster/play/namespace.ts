@@ -3,7 +3,8 @@ import { apply, get, kubectl } from '../lab/kubectl.ts';
 import { until } from '../lab/wait.ts';
 
 const RUNNING_TIMEOUT_S = 90;
-const GONE_TIMEOUT_MS = 90_000;
+/** The kubelet waits up to two minutes before it tries again to unmount what was busy. */
+const GONE_TIMEOUT_MS = 300_000;
 
 /** A namespace of the cluster for one test, with what the test does in it. */
 export class Namespace {

@@ -1,29 +1,25 @@
+import { inspect } from 'node:util';
 import { it } from '@jest/globals';
 import { kubectl } from '../lab/kubectl.ts';
 import { DRIVER_NAMESPACE } from './driver.ts';
 import { Namespace } from './namespace.ts';
 
-const TIMEOUT_MS = 240_000;
 /** What the driver says of disks that are not the cluster's: the kernel shows it every loop device of the machine. */
 const OF_OTHERS = /"pools":\[\],"reason"/;
 
 /** A test with a namespace of its own. When it fails, what the cluster tells about it is part of the failure. */
 export function scenario(name: string, body: (namespace: Namespace) => Promise<void>): void {
-  it(
-    name,
-    async () => {
-      const namespace = await Namespace.create();
-      try {
-        await body(namespace);
-      } catch (error) {
-        console.error(`${name}: ${String(error)}\n${await story(namespace)}`);
-        throw error;
-      } finally {
-        await namespace.delete();
-      }
-    },
-    TIMEOUT_MS,
-  );
+  it(name, async () => {
+    const namespace = await Namespace.create();
+    try {
+      await body(namespace);
+    } catch (error) {
+      console.error(`${name}: ${inspect(error)}\n${await story(namespace)}`);
+      throw error;
+    } finally {
+      await namespace.delete();
+    }
+  });
 }
 
 /** What a person would look at. */
