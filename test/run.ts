@@ -4,7 +4,8 @@
  *
  *   node test/run.ts [--fast] [--start-within MINUTES] [SUITE...]
  *
- * `all` names every suite, those that only run when asked for too.
+ * `all` names every suite, those that only run when asked for too. What was started within MINUTES is ended ten
+ * minutes later, so that the run ends and says how.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -34,6 +35,9 @@ const PATH_WITH_NODE_24 = `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH
 
 /** Time for a suite that was told to end to detach its loop devices, before it is killed. */
 const GRACE_MS = 15_000;
+
+/** With --start-within: how much longer a suite may take that was started in time. */
+const LAST_SUITE_MS = 10 * 60_000;
 
 /** Aborted by Ctrl-C or SIGTERM: the running suite is told to end and clean up, and no other is started. */
 const interrupted = interruption();
@@ -102,7 +106,8 @@ async function runSuite(suite: Suite): Promise<Outcome> {
   const passOn = (): void => signalGroup(child, 'SIGTERM');
   interrupted.addEventListener('abort', passOn);
   try {
-    return outcomeOf(await endOf(child, suite.timeoutMs), readCounts(suite, resultFile));
+    const timeoutMs = Math.min(suite.timeoutMs, startWithinMs + LAST_SUITE_MS - performance.now());
+    return outcomeOf(await endOf(child, timeoutMs), readCounts(suite, resultFile));
   } finally {
     interrupted.removeEventListener('abort', passOn);
     rmSync(folder, { recursive: true });

@@ -137,7 +137,7 @@ export function outcomeOf(end: End, counts: Counts | undefined): Outcome {
 }
 
 function whyFailed(end: End, counts: Counts | undefined): string | undefined {
-  if (end.by === 'timeout') return `still running after ${end.timeoutMs / 1000} s`;
+  if (end.by === 'timeout') return `still running after ${Math.round(end.timeoutMs / 1000)} s`;
   if (end.by === 'signal') return `ended by ${end.signal}`;
   if (counts === undefined) return `exit code ${end.code}, and it left no counts`;
   if (counts.failed > 0) return `${counts.failed} failed`;
