@@ -2,6 +2,7 @@ import { truncate } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { patch, text } from '../host/foreign/bytes.ts';
 import { FOREIGN, type ForeignKind, missingTool } from '../host/foreign/gallery.ts';
+import { run } from '../host/lab/tool.ts';
 import { imageChecksum } from './driver/image.ts';
 import { TestNode } from './driver/node.ts';
 import { type PlanJson, readLog, reasonOf, type StatusJson, type WhyJson } from './driver/seen.ts';
@@ -80,17 +81,24 @@ async function watch(node: TestNode, made: readonly ForeignKind[]) {
   for (const kind of made) {
     const image = node.lab.path(`${kind.name}.img`);
     await kind.make(image);
-    before.set(kind.name, await imageChecksum(image));
+    before.set(kind.name, await keptSum(kind, image));
     guests.push({ kind, image, device: await node.lab.attach(image) });
   }
   const shown = await showOccupied(node, guests);
   const seen = new Map<string, Seen>();
   for (const { kind, image, device } of guests) {
     await node.lab.detach(device);
-    const facts = { before: before.get(kind.name) ?? '', after: await imageChecksum(image) };
+    const facts = { before: before.get(kind.name) ?? '', after: await keptSum(kind, image) };
     seen.set(kind.name, { ...shown.of(device), ...facts });
   }
   return { seen, steps: shown.steps };
+}
+
+async function keptSum({ keptBytes }: ForeignKind, image: string): Promise<string> {
+  if (keptBytes === undefined) return imageChecksum(image);
+  return run('head', ['--bytes', String(keptBytes), image]).then((start) =>
+    Buffer.from(start).toString('hex'),
+  );
 }
 
 async function showOccupied(node: TestNode, guests: readonly Guest[]) {

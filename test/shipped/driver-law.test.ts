@@ -39,11 +39,16 @@ describe('A driver that takes disks', () => {
     const commands = (await readLog(driver.logFile)).flatMap(({ msg, command, args }) =>
       msg === 'host command' ? [`${command} ${args}`] : [],
     );
-    const of = (device: string) =>
-      commands
-        .filter((line) => line.includes(`probe.mjs,${device},`))
-        .map((line) => line.includes('"claim":true'));
-    expect(of(matched).slice(0, 3)).toEqual([false, true, true]);
+    const probes = commands.filter((line) => line.includes('probe.mjs') && line.includes(matched));
+    const claims = probes.filter((line) => line.includes('"claim":true') || line.includes('--hold'));
+    // A command is told when it ends: the second was begun before the last judgment, and ended after the table.
+    expect(claims).toEqual([
+      expect.stringContaining('"claim":true'),
+      expect.stringContaining(`--hold,${matched}`),
+    ]);
+    expect(commands.findIndex((line) => line.includes('--hold'))).toBeGreaterThan(
+      commands.findIndex((line) => line.startsWith('sfdisk') && line.includes(matched)),
+    );
     // All that is read of the other one is where a note of ours would be.
     const others = commands.filter((line) => new RegExp(`${unmatched}(,|$)`).test(line));
     expect(new Set(others)).toEqual(new Set([expect.stringMatching(/^dd if=\S+,.*skip=1048576,count=8192/)]));

@@ -30,6 +30,8 @@ export type ForeignKind = {
   readonly needs?: string;
   /** Puts the attached disk in use. Children live no longer than the caller's process. */
   readonly occupy?: (devicePath: string) => Promise<Occupation>;
+  /** Only so many bytes at the start stay as they are while it is in use: the kernel itself writes behind them. */
+  readonly keptBytes?: number;
 };
 
 /** A signature in a first sector that ends like an MBR's: blkid reports a `dos` table as well, and either reason is right. */

@@ -162,16 +162,19 @@ export const OCCUPIED: readonly ForeignKind[] = [
     onPartition(mountHere),
     'sfdisk',
   ),
-  live(
-    'a disk in use as swap',
-    'swap',
-    'TYPE=swap',
-    async (image) => {
-      await sparse(image);
-      await run('mkswap', [image]);
-    },
-    useAsSwap,
-  ),
+  {
+    ...live(
+      'a disk in use as swap',
+      'swap',
+      'TYPE=swap',
+      async (image) => {
+        await sparse(image);
+        await run('mkswap', [image]);
+      },
+      useAsSwap,
+    ),
+    keptBytes: 4096,
+  },
   live('a blank disk with a loop device on top', 'holds another device', 'silent', BLANK, loopOver),
   live('a blank disk that is seen twice', 'duplicate identity', 'silent', BLANK, loopOverSameFile),
   live('a blank read-only disk', 'read-only', 'silent', BLANK, setReadOnly),
