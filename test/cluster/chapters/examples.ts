@@ -7,6 +7,8 @@ import type { Namespace } from '../play/namespace.ts';
 import { scenario } from '../play/scenario.ts';
 
 const EXAMPLES = join(ROOT, 'deploy/examples');
+/** Their shells hear no SIGTERM. */
+const GRACE = '--grace-period=1';
 const OVERLAYS = join(ROOT, 'deploy/kubernetes/overlays');
 
 describe('the API server accepts the overlay', () => {
@@ -26,7 +28,7 @@ describe('the example', () => {
   scenario('statefulset.yaml runs, and each replica finds its own volume again', async (place) => {
     await applyExample(place, 'statefulset');
     await place.kubectl('rollout', 'status', 'statefulset/database', '--timeout=55s');
-    await place.kubectl('delete', 'pod', 'database-0', 'database-1', 'database-2');
+    await place.kubectl('delete', 'pod', 'database-0', 'database-1', 'database-2', GRACE);
     await place.kubectl('rollout', 'status', 'statefulset/database', '--timeout=55s');
     for (const replica of ['database-0', 'database-1', 'database-2']) {
       expect(await place.shell(replica, 'sort -u /data/members')).toBe(replica);
@@ -38,7 +40,7 @@ describe('the example', () => {
     await allRun(place);
     const { metadata, spec } = await place.volumeOf('kept');
     const [hostname = ''] = JSON.stringify(spec.nodeAffinity).match(/(?<="values":\[")[^"]+/) ?? [];
-    await place.kubectl('delete', 'pod/kept', 'pvc/kept');
+    await place.kubectl('delete', 'pod/kept', 'pvc/kept', GRACE);
     await kubectl('delete', 'pv', metadata.name);
 
     const filled = (await textOf('pre-provisioned'))
