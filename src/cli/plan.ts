@@ -2,11 +2,11 @@ import { describeStep } from '../model/step.ts';
 import { planDisks } from '../pools/plan.ts';
 import { planVolumes, reconcileVolumes } from '../volumes/reconcile.ts';
 import type { Report, Situation } from './situation.ts';
-import { disksOf, marksHere, row, section, seenSlices, verdictInWords } from './view.ts';
+import { disksOf, marksHere, row, section, shownSlices, verdictInWords } from './view.ts';
 
 /** `plan`: the very steps that the driver would run now, and the disks that it would leave alone. */
 export function planReport(situation: Situation): Report {
-  const seen = seenSlices(situation);
+  const seen = shownSlices(situation);
   const findings = reconcileVolumes(situation.records, seen, marksHere(situation));
   const steps = [...planDisks(situation.look), ...planVolumes(findings, seen, situation.records)];
   const left = disksOf(situation).filter(({ verdict }) => verdict.is === 'refused');

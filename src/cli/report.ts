@@ -4,12 +4,16 @@ import { createExec } from '../host/exec.ts';
 import { machineId } from '../host/machine.ts';
 import { type Configuration, DRIVER_NAME, type Self } from '../model/pool.ts';
 import type { PoolsContext } from '../pools/context.ts';
-import { look } from '../pools/look.ts';
+import { Device } from '../pools/device.ts';
+import { type Look, type Looked, look } from '../pools/look.ts';
+import { differenceOf } from '../pools/plan.ts';
+import { peekSlice, readCarved } from '../pools/slices.ts';
 import { readRecords } from '../volumes/records.ts';
 import type { Command, Options } from './options.ts';
 import { planReport } from './plan.ts';
-import type { Report, Situation } from './situation.ts';
+import type { OwnedDisk, Report, Situation } from './situation.ts';
 import { statusReport } from './status.ts';
+import { disksOf } from './view.ts';
 import { whyReport } from './why.ts';
 
 export async function report(
@@ -30,9 +34,30 @@ export async function report(
     readRecords(options.stateDir),
     readDeviceWork(),
   ]);
-  const situation: Situation = { context, look: seen, records, broken, work };
+  const owned = await ownedDisks(context, seen);
+  const situation: Situation = { context, look: seen, owned, records, broken, work };
   const { lines, value } = await REPORTS[command](situation, subject ?? '');
   return options.json ? `${JSON.stringify(value, bigintAsText, 2)}\n` : `${lines.join('\n')}\n`;
+}
+
+async function ownedDisks(context: PoolsContext, seen: Look): Promise<readonly OwnedDisk[]> {
+  const owned = await Promise.all(disksOf({ look: seen }).map((looked) => ownedDisk(context, looked)));
+  return owned.filter((one) => one !== undefined);
+}
+
+async function ownedDisk(context: PoolsContext, looked: Looked): Promise<OwnedDisk | undefined> {
+  const { disk, verdict } = looked;
+  if (verdict.is !== 'owned') return undefined;
+  const { note, table } = verdict.mark;
+  const carved = await readCarved(context.exec, disk, verdict.mark);
+  const differs = differenceOf(note, disk, context.configuration.pools);
+  const device = new Device(disk, note, table, carved, differs);
+  const slices = carved.slices.map(async (slice) => {
+    const shown = await peekSlice({ device, slice });
+    const node = shown.is === 'present' ? shown.value : undefined;
+    return { mark: device.mark, disk: disk.path, slice, node };
+  });
+  return { looked, device, slices: await Promise.all(slices) };
 }
 
 const REPORTS: {

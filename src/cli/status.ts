@@ -7,12 +7,10 @@ import {
   disksOf,
   marksHere,
   mountTargets,
-  ownedDisks,
-  partitionOf,
   type Row,
   row,
   section,
-  seenSlices,
+  shownSlices,
   verdictInWords,
 } from './view.ts';
 
@@ -80,30 +78,29 @@ function volumeLine({ handle, name, sizeBytes, where, state, mounts }: Status['v
   return { cells: [handle, name ?? '-', formatBytes(sizeBytes), where, state], below: mounts };
 }
 
-function quarantineLine({ slice, disk, number, sizeBytes, work }: Status['quarantined'][number]): Row {
+function quarantineLine({ slice, disk, place, sizeBytes, work }: Status['quarantined'][number]): Row {
   const done = work === undefined ? [] : [`${work.does}, ${formatBytes(work.atBytes)} done`];
-  return row(slice, formatBytes(sizeBytes), `partition ${number} of ${disk}`, ...done);
+  return row(slice, formatBytes(sizeBytes), `${place} of ${disk}`, ...done);
 }
 
 function poolRows(situation: Situation) {
-  const owned = ownedDisks(situation);
   return situation.context.configuration.pools.map(({ name }) => {
-    const disks = owned.filter(({ mark }) => mark.note.pool === name);
+    const disks = situation.owned.filter(({ device }) => device.note.pool === name);
     const free = disks.map(capacityOf);
     return {
       pool: name,
       disks: disks.length,
       freeBytes: free.reduce((sum, { totalBytes }) => sum + totalBytes, 0n),
       largestBytes: free.reduce((largest, { largestBytes }) => maxOf(largestBytes, largest), 0n),
-      differs: disks.flatMap(({ differs, looked }) =>
-        differs === undefined ? [] : [`${looked.disk.path}: ${differs}`],
+      differs: disks.flatMap(({ device: { differs, disk } }) =>
+        differs === undefined ? [] : [`${disk.path}: ${differs}`],
       ),
     };
   });
 }
 
 function volumeRows(situation: Situation) {
-  const seen = seenSlices(situation);
+  const seen = shownSlices(situation);
   return reconcileVolumes(situation.records, seen, marksHere(situation)).map(({ handle, decided }) => {
     const found = seen.find(({ slice }) => slice.id === handle && slice.state !== 'quarantine');
     const record = situation.records.find((one) => one.handle === handle);
@@ -112,7 +109,7 @@ function volumeRows(situation: Situation) {
       handle,
       name: record?.name,
       sizeBytes: found?.slice.sizeBytes ?? record?.sizeBytes ?? 0n,
-      where: found === undefined ? (record?.disk ?? '') : `partition ${found.slice.number} of ${found.disk}`,
+      where: found === undefined ? (record?.disk ?? '') : `${found.slice.place} of ${found.disk}`,
       state: found === undefined ? decision : `${found.slice.state}, ${decision}`,
       mounts: found === undefined ? [] : mountTargets(situation, found),
     };
@@ -121,11 +118,10 @@ function volumeRows(situation: Situation) {
 
 /** With what is done to them at this moment, if anything is: sanitizing goes through a slice in pieces. */
 function quarantineRows(situation: Situation) {
-  const quarantined = seenSlices(situation).filter(({ slice }) => slice.state === 'quarantine');
+  const quarantined = shownSlices(situation).filter(({ slice }) => slice.state === 'quarantine');
   return quarantined.map((seen) => {
-    const { id, number, sizeBytes } = seen.slice;
-    const path = partitionOf(situation, seen)?.path;
-    const work = situation.work.find((one) => one.path === path);
-    return { slice: id, disk: seen.disk, number, sizeBytes, work };
+    const { id, place, sizeBytes } = seen.slice;
+    const work = situation.work.find((one) => one.path === seen.node?.path);
+    return { slice: id, disk: seen.disk, place, sizeBytes, work };
   });
 }

@@ -1,59 +1,29 @@
-import { freeBytes } from '../model/allocate.ts';
-import type { KernelPartition } from '../model/disk.ts';
 import type { Verdict } from '../model/judge.ts';
-import type { OwnerMark } from '../model/mark.ts';
 import type { VolumeDecision } from '../model/reconcile.ts';
-import { slicesOf } from '../model/slice.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { Looked } from '../pools/look.ts';
-import { differenceOf } from '../pools/plan.ts';
-import { mountsOfPartition } from '../volumes/mounts.ts';
-import type { SeenSlice } from '../volumes/reconcile.ts';
-import type { Situation } from './situation.ts';
+import { mountsOfNode } from '../volumes/mounts.ts';
+import type { OwnedDisk, ShownSlice, Situation } from './situation.ts';
 
 /** Parts of a situation that several commands show, and their words. */
 
-export type OwnedDisk = {
-  readonly looked: Looked;
-  readonly mark: OwnerMark;
-  readonly differs: string | undefined;
-};
-
 /** In the order of their names, `loop4` before `loop12`. */
-export function disksOf({ look }: Situation): readonly Looked[] {
+export function disksOf({ look }: Pick<Situation, 'look'>): readonly Looked[] {
   return look.disks.toSorted((a, b) => a.disk.name.localeCompare(b.disk.name, 'en', { numeric: true }));
 }
 
-export function ownedDisks(situation: Situation): readonly OwnedDisk[] {
-  const { pools } = situation.context.configuration;
-  return disksOf(situation).flatMap((looked) => {
-    if (looked.verdict.is !== 'owned') return [];
-    const { mark } = looked.verdict;
-    return [{ looked, mark, differs: differenceOf(mark.note, looked.disk, pools) }];
-  });
+export function shownSlices({ owned }: Situation): readonly ShownSlice[] {
+  return owned.flatMap(({ slices }) => slices);
 }
 
-export function seenSlices(situation: Situation): readonly SeenSlice[] {
-  return ownedDisks(situation).flatMap(({ looked, mark }) =>
-    slicesOf(mark.table).map((slice) => ({ mark: mark.note.mark, disk: looked.disk.path, slice })),
-  );
-}
-
-export function marksHere(situation: Situation): ReadonlySet<Uuid> {
-  return new Set(ownedDisks(situation).map(({ mark }) => mark.note.mark));
-}
-
-/** As the kernel shows it now. */
-export function partitionOf({ look }: Situation, { disk, slice }: SeenSlice): KernelPartition | undefined {
-  const looked = look.disks.find((one) => one.disk.path === disk);
-  return looked?.disk.partitions.find(({ number }) => number === slice.number);
+export function marksHere({ owned }: Situation): ReadonlySet<Uuid> {
+  return new Set(owned.map(({ device }) => device.mark));
 }
 
 /** Where a slice is mounted, or its device node is bound. */
-export function mountTargets(situation: Situation, seen: SeenSlice): readonly string[] {
-  const partition = partitionOf(situation, seen);
-  if (partition === undefined) return [];
-  return [...new Set(mountsOfPartition(partition, situation.look.uses.mounts).map(({ target }) => target))];
+export function mountTargets({ look }: Situation, { node }: ShownSlice): readonly string[] {
+  if (node === undefined) return [];
+  return [...new Set(mountsOfNode(node, look.uses.mounts).map(({ target }) => target))];
 }
 
 /** `owned by pool fast`, `blank, to be taken for pool fast`, `refused: mounted (/mnt (ext4 on /dev/sdb1))`. */
@@ -83,13 +53,11 @@ export const DECISION_IN_WORDS: { readonly [D in VolumeDecision]: string } = {
   refuse: 'refused: records and disks contradict each other',
 };
 
-export function capacityOf({ mark, differs }: OwnedDisk): {
+export function capacityOf({ device }: OwnedDisk): {
   readonly totalBytes: bigint;
   readonly largestBytes: bigint;
 } {
-  return differs === undefined
-    ? freeBytes(mark.table, mark.note.carving)
-    : { totalBytes: 0n, largestBytes: 0n };
+  return device.differs === undefined ? device.carved.free : { totalBytes: 0n, largestBytes: 0n };
 }
 
 /** A line of cells, and the lines that belong below it. */

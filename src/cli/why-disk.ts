@@ -3,9 +3,8 @@ import { formatBytes } from '../model/bytes.ts';
 import type { Disk } from '../model/disk.ts';
 import { type Finding, poolsFor, type Refusal, type Verdict, WAIVED_BY_FINGERPRINT } from '../model/judge.ts';
 import type { Looked } from '../pools/look.ts';
-import type { SeenSlice } from '../volumes/reconcile.ts';
-import type { Report, Situation } from './situation.ts';
-import { labelled, type OwnedDisk, ownedDisks, seenSlices, verdictInWords } from './view.ts';
+import type { OwnedDisk, Report, ShownSlice, Situation } from './situation.ts';
+import { labelled, verdictInWords } from './view.ts';
 
 const ADVICE: { readonly [R in Refusal]: string } = {
   'no identity':
@@ -46,7 +45,7 @@ export async function whyDisk(situation: Situation, looked: Looked): Promise<Rep
       `${formatBytes(disk.sizeBytes)}, ${disk.transport}, model "${disk.model}", serial "${disk.serial}"`,
     ]),
     ...labelled('pools', [pools.length > 0 ? `matched by ${pools.join(', ')}` : 'matched by none']),
-    ...ownedDisks(situation)
+    ...situation.owned
       .filter((owned) => owned.looked === looked)
       .flatMap((owned) => markLines(situation, owned)),
     ...labelled('used by', used),
@@ -68,9 +67,8 @@ export async function whyDisk(situation: Situation, looked: Looked): Promise<Rep
 }
 
 /** The mark of a disk of ours, and the slices on it. */
-function markLines(situation: Situation, { looked, mark, differs }: OwnedDisk): readonly string[] {
-  const { note } = mark;
-  const slices = seenSlices(situation).filter(({ disk }) => disk === looked.disk.path);
+function markLines(situation: Situation, { device, slices }: OwnedDisk): readonly string[] {
+  const { note, differs } = device;
   return [
     ...labelled('mark', [`${note.mark} of node ${note.node}, taken ${note.takenAt}`]),
     ...labelled('differs', differs === undefined ? [] : [`${differs}: nothing new is put on it`]),
@@ -81,13 +79,13 @@ function markLines(situation: Situation, { looked, mark, differs }: OwnedDisk): 
   ];
 }
 
-function sliceLine({ records }: Situation, { slice }: SeenSlice): string {
+function sliceLine({ records }: Situation, { slice }: ShownSlice): string {
   const name = records.find(({ handle }) => handle === slice.id)?.name;
   const what =
     slice.state === 'quarantine'
       ? 'in quarantine'
       : `${slice.state}, volume ${slice.id}${name === undefined ? '' : ` (${name})`}`;
-  return `partition ${slice.number}: ${formatBytes(slice.sizeBytes)}, ${what}`;
+  return `${slice.place}: ${formatBytes(slice.sizeBytes)}, ${what}`;
 }
 
 function findingsOf(verdict: Verdict): readonly Finding[] {

@@ -3,13 +3,13 @@ import { formatBytes } from '../model/bytes.ts';
 import { DriverError } from '../model/errors.ts';
 import type { Uuid } from '../model/uuid.ts';
 import { explainLoss } from '../volumes/loss.ts';
-import { reconcileVolumes, type SeenSlice } from '../volumes/reconcile.ts';
-import type { Report, Situation } from './situation.ts';
-import { DECISION_IN_WORDS, labelled, marksHere, mountTargets, partitionOf, seenSlices } from './view.ts';
+import { reconcileVolumes } from '../volumes/reconcile.ts';
+import type { Report, ShownSlice, Situation } from './situation.ts';
+import { DECISION_IN_WORDS, labelled, marksHere, mountTargets, shownSlices } from './view.ts';
 
 /** @throws DriverError `not-found` */
 export async function whyVolume(situation: Situation, handle: Uuid): Promise<Report> {
-  const seen = seenSlices(situation);
+  const seen = shownSlices(situation);
   const finding = reconcileVolumes(situation.records, seen, marksHere(situation)).find(
     (one) => one.handle === handle,
   );
@@ -36,30 +36,33 @@ export async function whyVolume(situation: Situation, handle: Uuid): Promise<Rep
     ]),
     ...(loss === undefined ? [] : labelled(loss.kind === 'data-loss' ? 'DATA LOSS' : 'away', [loss.message])),
   ];
-  return { lines, value: { handle, decision: decided, slices, record, loss: loss?.message } };
+  const value = {
+    handle,
+    decision: decided,
+    slices: slices.map(({ node: _, ...slice }) => slice),
+    record,
+    loss: loss?.message,
+  };
+  return { lines, value };
 }
 
-async function sliceLines(situation: Situation, seen: SeenSlice): Promise<readonly string[]> {
+async function sliceLines(situation: Situation, seen: ShownSlice): Promise<readonly string[]> {
   const { disk, slice } = seen;
-  const size = `${formatBytes(slice.sizeBytes)} at byte ${slice.startBytes}`;
   return [
-    ...labelled('slice', [`partition ${slice.number} of ${disk}: ${slice.state}, ${size}`]),
+    ...labelled('slice', [`${slice.place} of ${disk}: ${slice.state}, ${formatBytes(slice.sizeBytes)}`]),
     ...(await borneLines(situation, seen)),
     ...labelled('mounted', mountTargets(situation, seen)),
   ];
 }
 
 /** What a slice bears now: its filesystem, or that it is gone. */
-async function borneLines(situation: Situation, seen: SeenSlice): Promise<readonly string[]> {
-  const { slice } = seen;
+async function borneLines(situation: Situation, { slice, node }: ShownSlice): Promise<readonly string[]> {
   if (slice.state === 'carved')
     return labelled('bears', ['nothing yet: the first NodeStageVolume prepares it']);
   if (slice.state === 'quarantine') return labelled('bears', ['what is to be sanitized']);
   if (slice.block) return labelled('bears', ["a raw block volume: its tenant's bytes"]);
-  const partition = partitionOf(situation, seen);
-  if (partition === undefined)
-    return labelled('bears', ['not looked at: the kernel does not show the partition']);
-  const found = await readFilesystem(situation.context.exec, partition.path);
+  if (node === undefined) return labelled('bears', ['not looked at: the kernel does not show the slice']);
+  const found = await readFilesystem(situation.context.exec, node.path);
   if (found.is === 'unknown') return labelled('bears', [`unknown: ${found.why}`]);
   const own = found.is === 'present' && found.value.uuid.toLowerCase() === slice.id;
   if (own) return labelled('bears', [`${found.value.type}, its own filesystem`]);

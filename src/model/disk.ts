@@ -36,6 +36,9 @@ export type KernelPartition = {
   readonly holders: readonly string[];
 };
 
+/** The block device of a slice as the kernel shows it now. */
+export type SliceNode = Pick<KernelPartition, 'name' | 'path' | 'majorMinor' | 'sizeBytes' | 'holders'>;
+
 /** Who uses a disk or its partitions, as the kernel's tables say (law 8). Each entry is words for a person. */
 export type Usage = {
   readonly root: boolean;

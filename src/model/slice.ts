@@ -1,16 +1,16 @@
 import { ATTR_BLOCK, ATTR_PREPARED, type Gpt, type GptEntry, TYPE_QUARANTINE, TYPE_VOLUME } from './gpt.ts';
 import type { Uuid } from './uuid.ts';
 
-/** A volume's piece of a device, as the table tells it. */
+/** A volume's piece of a device, whatever carved it. */
 export type Slice = {
   readonly state: 'carved' | 'prepared' | 'quarantine';
-  /** PARTUUID: the volume handle; random in quarantine. */
+  /** The volume handle; random in quarantine. */
   readonly id: Uuid;
-  readonly number: number;
+  /** Where on its device, in words: `partition 3`. No other slice of the device has the same. */
+  readonly place: string;
   readonly pool: string;
   /** Tells two lives of one name apart: it is in the record too. */
   readonly generation: number;
-  readonly startBytes: bigint;
   readonly sizeBytes: bigint;
   /** Prepared as a raw block volume. */
   readonly block: boolean;
@@ -26,17 +26,22 @@ export function slicesOf(table: Gpt): readonly Slice[] {
 
 function sliceOf(entry: GptEntry): Slice {
   const prepared = (entry.attributes & ATTR_PREPARED) !== 0n;
-  const [pool, generation] = entry.name.split(':');
+  const [pool] = entry.name.split(':');
   return {
     state: entry.type === TYPE_QUARANTINE ? 'quarantine' : prepared ? 'prepared' : 'carved',
     id: entry.uuid,
-    number: entry.number,
+    place: `partition ${entry.number}`,
     pool: pool ?? '',
-    generation: /^[0-9]{1,15}$/.test(generation ?? '') ? Number(generation) : 0,
-    startBytes: entry.startBytes,
+    generation: generationOf(entry),
     sizeBytes: entry.sizeBytes,
     block: (entry.attributes & ATTR_BLOCK) !== 0n,
   };
+}
+
+/** 0 when its label tells none. */
+export function generationOf({ name }: GptEntry): number {
+  const generation = name.split(':')[1] ?? '';
+  return /^[0-9]{1,15}$/.test(generation) ? Number(generation) : 0;
 }
 
 /** The next generation: above all that the table knows. */

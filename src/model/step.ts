@@ -17,7 +17,7 @@ type Steps = {
   readonly quarantineSlice: { readonly handle: Uuid };
   readonly commitRecord: { readonly handle: Uuid };
   readonly forgetRecord: { readonly handle: Uuid };
-  readonly sanitize: { readonly disk: string; readonly number: number };
+  readonly sanitize: { readonly disk: string; readonly place: string };
 };
 
 type StepKind = keyof Steps;
@@ -40,7 +40,7 @@ const WORDS: { readonly [K in StepKind]: (step: Steps[K]) => string } = {
   quarantineSlice: ({ handle }) => `quarantine the slice of ${handle}, deleted while its disk was away`,
   commitRecord: ({ handle }) => `keep the record of ${handle}: its slice is in use`,
   forgetRecord: ({ handle }) => `forget the record of ${handle}`,
-  sanitize: ({ disk, number }) => `sanitize partition ${number} of ${disk}, then free it`,
+  sanitize: ({ disk, place }) => `sanitize ${place} of ${disk}, then free it`,
 };
 
 /** A step in words, for people. */

@@ -1,13 +1,15 @@
+import type { Carved } from '../model/carved.ts';
 import type { Disk } from '../model/disk.ts';
 import type { Gpt } from '../model/gpt.ts';
 import type { Note } from '../model/note.ts';
-import { type Slice, slicesOf } from '../model/slice.ts';
+import type { Slice } from '../model/slice.ts';
 import type { Uuid } from '../model/uuid.ts';
 import { createDiskLock, type DiskLock } from './lock.ts';
 
 /**
- * A disk of ours while it is here. Only changeTable() replaces `table`, after it read back what it wrote; where it could
- * not, or found another table, the device is doubted, and serves nothing until the disk was looked at again.
+ * A disk of ours while it is here. Only changeTable() replaces `table`, and only its carver `carved`, after they read
+ * back what they wrote; where they could not, or found something else, the device is doubted, and serves nothing until
+ * the disk was looked at again.
  */
 export class Device {
   readonly note: Note;
@@ -16,32 +18,19 @@ export class Device {
   /** In words, when the configuration wants something else: what is on it is served, nothing new is put on it. */
   readonly differs: string | undefined;
   isDoubted = false;
-  #table: Gpt;
-  #slices: readonly Slice[];
+  table: Gpt;
+  carved: Carved;
 
-  constructor(disk: Disk, note: Note, table: Gpt, differs: string | undefined) {
+  constructor(disk: Disk, note: Note, table: Gpt, carved: Carved, differs: string | undefined) {
     this.disk = disk;
     this.note = note;
-    this.#table = table;
-    this.#slices = slicesOf(table);
+    this.table = table;
+    this.carved = carved;
     this.differs = differs;
   }
 
   get mark(): Uuid {
     return this.note.mark;
-  }
-
-  get table(): Gpt {
-    return this.#table;
-  }
-
-  set table(table: Gpt) {
-    this.#table = table;
-    this.#slices = slicesOf(table);
-  }
-
-  slices(): readonly Slice[] {
-    return this.#slices;
   }
 }
 

@@ -1,7 +1,5 @@
-import { freeBytes } from '../model/allocate.ts';
 import { maxOf } from '../model/bytes.ts';
 import { messageOf } from '../model/errors.ts';
-import { TABLE_ENTRIES } from '../model/gpt.ts';
 import { poolsFor } from '../model/judge.ts';
 import type { OwnerMark } from '../model/mark.ts';
 import type { Pool } from '../model/pool.ts';
@@ -13,6 +11,7 @@ import { Device, nameOf, type Placed } from './device.ts';
 import { addPartition, compareKernel, dropPartition, resizePartition } from './kernel.ts';
 import { isSame, type Look, type Looked, look } from './look.ts';
 import { differenceOf, planDisk } from './plan.ts';
+import { readCarved } from './slices.ts';
 import { writeTable } from './table.ts';
 import { eraseAndTakeDisk, takeDisk } from './take.ts';
 
@@ -62,14 +61,14 @@ export class Pools {
 
   /** Every slice on every disk of ours that is here. */
   placed(): readonly Placed[] {
-    return this.devices().flatMap((device) => device.slices().map((slice) => ({ device, slice })));
+    return this.devices().flatMap((device) => device.carved.slices.map((slice) => ({ device, slice })));
   }
 
   /** What can still be carved; a disk that differs from its pool, or has no table entry left, offers nothing. */
   capacity(pool: string): Capacity {
     const free = this.devices(pool)
       .filter(({ differs }) => differs === undefined)
-      .map(({ table, note }) => freeBytes(table, note.carving));
+      .map(({ carved }) => carved.free);
     return {
       availableBytes: free.reduce((sum, { totalBytes }) => sum + totalBytes, 0n),
       maximumVolumeBytes: free.reduce((largest, { largestBytes }) => maxOf(largest, largestBytes), 0n),
@@ -77,8 +76,7 @@ export class Pools {
   }
 
   maxVolumes(): number {
-    const slices = this.devices().map(({ note }) => (note.carving === 'whole' ? 1 : TABLE_ENTRIES - 2));
-    return slices.reduce((sum, count) => sum + count, 0);
+    return this.devices().reduce((sum, { carved }) => sum + carved.slicesMax, 0);
   }
 
   private async refreshNow(): Promise<void> {
@@ -131,7 +129,7 @@ export class Pools {
     try {
       let mark = looked.verdict.is === 'owned' ? looked.verdict.mark : undefined;
       for (const step of planDisk(looked, seen.uses)) mark = (await this.run(step, looked, mark)) ?? mark;
-      if (mark !== undefined) this.serve(looked, mark, seen);
+      if (mark !== undefined) await this.serve(looked, mark, seen);
     } catch (error) {
       // Looked at anew the next time, whatever was found now.
       this.disks = this.disks.filter(({ disk }) => disk.path !== looked.disk.path);
@@ -155,10 +153,11 @@ export class Pools {
     return taken;
   }
 
-  private serve(looked: Looked, mark: OwnerMark, seen: Look): void {
+  private async serve(looked: Looked, mark: OwnerMark, seen: Look): Promise<void> {
     const { disk } = looked;
     const differs = differenceOf(mark.note, disk, this.context.configuration.pools);
-    const device = new Device(disk, mark.note, mark.table, differs);
+    const carved = await readCarved(this.context.exec, disk, mark);
+    const device = new Device(disk, mark.note, mark.table, carved, differs);
     this.byMark.set(device.mark, device);
     const served: Looked = { ...looked, verdict: { is: 'owned', mark: { ...mark, torn: 'none' } } };
     this.disks = this.disks.map((one) => (isSame(one.disk, disk) ? served : one));

@@ -1,29 +1,27 @@
-import { randomUUID } from 'node:crypto';
-import { type ByteRange, zeroCommand } from '../host/blkdiscard.ts';
-import { readCommand } from '../host/dd.ts';
 import type { Exec } from '../host/exec.ts';
-import { readPartition } from '../host/sysfs.ts';
 import { readUseFacts, usersOf } from '../host/usage.ts';
-import { allocate, freeBytes, growableTo, type Wish } from '../model/allocate.ts';
-import { formatBytes } from '../model/bytes.ts';
-import type { KernelPartition } from '../model/disk.ts';
+import type { Wish } from '../model/allocate.ts';
+import type { Answer } from '../model/answer.ts';
+import type { Carved } from '../model/carved.ts';
+import type { Disk, SliceNode } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
-import type { GptEntry } from '../model/gpt.ts';
-import { isZero } from '../model/mark.ts';
-import {
-  preparedAs,
-  quarantined,
-  type Slice,
-  withAddedEntry,
-  withEntry,
-  withoutEntry,
-} from '../model/slice.ts';
-import { uuid } from '../model/uuid.ts';
+import type { OwnerMark } from '../model/mark.ts';
+import type { Carving } from '../model/pool.ts';
+import type { Slice } from '../model/slice.ts';
+import type { Carver, PlannedSlice } from './carver.ts';
 import type { Device, Placed } from './device.ts';
-import { addPartition, dropPartition, expectPartition, resizePartition } from './kernel.ts';
-import { changeTable, expectKnownTable, expectSameDisk } from './table.ts';
+import { partitionCarver } from './partition.ts';
 
-/** What is done to a slice on its disk. Every table write happens alone, everything else shares the disk. */
+/** What is done to a slice, whatever carved it. Every write of metadata happens alone, everything else shares the disk. */
+
+const CARVERS: { readonly [C in Carving]: Carver } = { whole: partitionCarver, partition: partitionCarver };
+
+const carverOf = ({ note }: Pick<Device, 'note'>): Carver => CARVERS[note.carving];
+
+/** What a disk of ours bears, out of its own metadata. @throws DriverError `host-failed`, `unknown` */
+export function readCarved(exec: Exec, disk: Disk, mark: OwnerMark): Promise<Carved> {
+  return carverOf(mark).read(exec, disk, mark);
+}
 
 /**
  * Carves a slice out of the first device that has room. `beforeWrite` makes the plan durable: it runs when the place
@@ -34,54 +32,46 @@ export async function carve(
   exec: Exec,
   devices: readonly Device[],
   wish: Wish,
-  beforeWrite: (device: Device, entry: GptEntry) => Promise<void>,
+  beforeWrite: (device: Device, planned: PlannedSlice) => Promise<void>,
 ): Promise<Placed | undefined> {
   for (const device of roomiestFirst(devices)) {
-    const placed = await device.lock.exclusive(() => carveOn(exec, device, wish, beforeWrite));
+    const placed = await device.lock.exclusive(async () => {
+      const carved = await carverOf(device).carve(exec, device, wish, (planned) =>
+        beforeWrite(device, planned),
+      );
+      return carved ? placedNow(device, wish.handle) : undefined;
+    });
     if (placed !== undefined) return placed;
   }
   return undefined;
 }
 
 function roomiestFirst(devices: readonly Device[]): readonly Device[] {
-  const free = (device: Device) => freeBytes(device.table, device.note.carving).totalBytes;
-  return devices.filter(({ differs }) => differs === undefined).sort((a, b) => (free(a) > free(b) ? -1 : 1));
-}
-
-async function carveOn(
-  exec: Exec,
-  device: Device,
-  wish: Wish,
-  beforeWrite: (device: Device, entry: GptEntry) => Promise<void>,
-): Promise<Placed | undefined> {
-  const entry = allocate(device.table, device.note.carving, wish);
-  if (entry === undefined) return undefined;
-  await beforeWrite(device, entry);
-  await changeTable(exec, device, (table) => withAddedEntry(table, entry));
-  await addPartition(exec, device.disk, entry);
-  return { device, slice: sliceNow({ device, slice: { id: wish.handle } }) };
+  return devices
+    .filter(({ differs }) => differs === undefined)
+    .sort((a, b) => (a.carved.free.totalBytes > b.carved.free.totalBytes ? -1 : 1));
 }
 
 /**
- * The partition of a slice, to open. The one function that may hand one out: the disk is the one we know, and the
- * kernel's start and size are the table's.
+ * The device of a slice, to open. The one function that may hand one out: the disk is the one we know, and the kernel
+ * shows the range that our metadata say.
  * @throws DriverError `inaccessible`, `host-failed`, `unknown`
  */
-export async function openSlice(exec: Exec, placed: Placed): Promise<KernelPartition> {
-  const { disk } = placed.device;
-  const entry = entryOf(placed);
-  await expectSameDisk(disk);
-  const shown = await readPartition(disk.name, entry.number);
-  return shown.is === 'absent' ? addPartition(exec, disk, entry) : expectPartition(disk, entry);
+export function openSlice(exec: Exec, placed: Placed): Promise<SliceNode> {
+  return carverOf(placed.device).open(exec, placed);
 }
 
-/** Everybody who uses a slice, in words, but for mounts at `except`. The kernel may show no partition: then nobody can. */
+/** As the kernel shows it now, for those who only look. */
+export function peekSlice(placed: Placed): Promise<Answer<SliceNode>> {
+  return carverOf(placed.device).peek(placed);
+}
+
+/** Everybody who uses a slice, in words, but for mounts at `except`. The kernel may not show it: then nobody can. */
 export async function usersOfSlice(
   placed: Placed,
   except: readonly string[] = [],
 ): Promise<readonly string[]> {
-  const { disk } = placed.device;
-  const shown = await readPartition(disk.name, placed.slice.number);
+  const shown = await peekSlice(placed);
   if (shown.is === 'unknown')
     throw new DriverError('unknown', `Cannot tell who uses ${placed.slice.id}: ${shown.why}`);
   return shown.is === 'absent' ? [] : usersOf(shown.value, await readUseFacts(), except);
@@ -89,10 +79,7 @@ export async function usersOfSlice(
 
 /** Sets the bit that says: this slice carries what its tenant was given. */
 export async function setPrepared(exec: Exec, placed: Placed, type: 'mount' | 'block'): Promise<void> {
-  await placed.device.lock.exclusive(async () => {
-    const { number } = sliceNow(placed);
-    await changeTable(exec, placed.device, (table) => preparedAs(table, number, type));
-  });
+  await placed.device.lock.exclusive(() => carverOf(placed.device).setPrepared(exec, placed, type));
 }
 
 /**
@@ -100,96 +87,27 @@ export async function setPrepared(exec: Exec, placed: Placed, type: 'mount' | 'b
  * can see them (law 7). What a kill left half done is finished.
  * @throws DriverError `exhausted` naming the largest size within reach
  */
-export async function growSlice(exec: Exec, placed: Placed, sizeBytes: bigint): Promise<KernelPartition> {
-  const { device } = placed;
-  return device.lock.exclusive(async () => {
-    const entry = entryOf(placed);
-    if (sizeBytes > entry.sizeBytes) await growEntry(exec, placed, entry, sizeBytes);
-    const grown = entryOf(placed);
-    const shown = await readPartition(device.disk.name, grown.number);
-    if (
-      shown.is === 'present' &&
-      shown.value.startBytes === grown.startBytes &&
-      shown.value.sizeBytes < grown.sizeBytes
-    ) {
-      return resizePartition(exec, device.disk, grown);
-    }
-    return shown.is === 'absent'
-      ? addPartition(exec, device.disk, grown)
-      : expectPartition(device.disk, grown);
-  });
-}
-
-async function growEntry(exec: Exec, placed: Placed, entry: GptEntry, sizeBytes: bigint): Promise<void> {
-  const { device } = placed;
-  const reachable = growableTo(device.table, entry);
-  if (sizeBytes > reachable) {
-    throw new DriverError(
-      'exhausted',
-      `Cannot grow volume ${entry.uuid} to ${formatBytes(sizeBytes)} (${sizeBytes} bytes) where it stands on ` +
-        `${device.disk.path}: at most ${formatBytes(reachable)} (${reachable} bytes) now`,
-    );
-  }
-  if (placed.slice.block) {
-    await expectKnownTable(exec, device);
-    const range = {
-      offsetBytes: entry.startBytes + entry.sizeBytes,
-      lengthBytes: sizeBytes - entry.sizeBytes,
-    };
-    await exec(zeroCommand(device.disk.path, range, { force: true }));
-    await expectZeroEnds(exec, device.disk.path, range);
-  }
-  await changeTable(exec, device, (table) =>
-    withEntry(table, entry.number, (one) => ({ ...one, sizeBytes })),
-  );
-}
-
-const ENDS_BYTES = 4096;
-
-/** Both ends of what was zeroed, read from the medium. */
-async function expectZeroEnds(
-  exec: Exec,
-  path: string,
-  { offsetBytes, lengthBytes }: ByteRange,
-): Promise<void> {
-  for (const at of [offsetBytes, offsetBytes + lengthBytes - BigInt(ENDS_BYTES)]) {
-    const { stdout } = await exec(readCommand(path, at, ENDS_BYTES));
-    if (stdout.length !== ENDS_BYTES || !isZero(stdout)) {
-      throw new DriverError(
-        'host-failed',
-        `${path} does not read as zeros at byte ${at} after it was zeroed`,
-      );
-    }
-  }
+export function growSlice(exec: Exec, placed: Placed, sizeBytes: bigint): Promise<SliceNode> {
+  return placed.device.lock.exclusive(() => carverOf(placed.device).grow(exec, placed, sizeBytes));
 }
 
 /**
- * The commit point of DeleteVolume. The kernel forgets the partition first, which it refuses while anybody has it
- * open, so from then on nobody can open it.
+ * The commit point of DeleteVolume. Before it, nobody can open the slice any more.
  * @throws DriverError `in-use`
  */
-export async function quarantineSlice(exec: Exec, placed: Placed): Promise<Placed> {
+export function quarantineSlice(exec: Exec, placed: Placed): Promise<Placed> {
   const { device } = placed;
   return device.lock.exclusive(async () => {
-    const slice = sliceNow(placed);
     await expectUnused(placed);
-    await expectSameDisk(device.disk);
-    await dropPartition(exec, device.disk, slice.number);
-    const id = uuid(randomUUID());
-    await changeTable(exec, device, (table) => quarantined(table, slice.number, id));
-    return { device, slice: sliceNow({ device, slice: { id } }) };
+    return placedNow(device, await carverOf(device).quarantine(exec, placed));
   });
 }
 
 /** Gives the range of a slice back to the free space: of a sanitized one, or of one that nobody ever got. */
 export async function freeSlice(exec: Exec, placed: Placed): Promise<void> {
-  const { device } = placed;
-  await device.lock.exclusive(async () => {
-    const slice = sliceNow(placed);
+  await placed.device.lock.exclusive(async () => {
     await expectUnused(placed);
-    await expectSameDisk(device.disk);
-    await dropPartition(exec, device.disk, slice.number);
-    await changeTable(exec, device, (table) => withoutEntry(table, slice.number));
+    await carverOf(placed.device).free(exec, placed);
   });
 }
 
@@ -199,17 +117,10 @@ async function expectUnused(placed: Placed): Promise<void> {
     throw new DriverError('in-use', `Volume ${placed.slice.id} is in use: ${users.join(', ')}`);
 }
 
-/** The slice as the table says now; another call may have changed it since it was looked up. */
-function sliceNow({ device, slice }: { readonly device: Device; readonly slice: Pick<Slice, 'id'> }): Slice {
-  const now = device.slices().find(({ id }) => id === slice.id);
-  if (now === undefined)
-    throw new DriverError('not-found', `No slice ${slice.id} on ${device.disk.path} any more`);
-  return now;
-}
-
-function entryOf({ device, slice }: Placed): GptEntry {
-  const { number } = sliceNow({ device, slice });
-  const entry = device.table.entries.find((one) => one.number === number);
-  if (entry === undefined) throw new DriverError('bug', `slice ${slice.id} without an entry`);
-  return entry;
+/** The slice as its device says now. */
+function placedNow(device: Device, id: Slice['id']): Placed {
+  const slice = device.carved.slices.find((one) => one.id === id);
+  if (slice === undefined)
+    throw new DriverError('not-found', `No slice ${id} on ${device.disk.path} any more`);
+  return { device, slice };
 }

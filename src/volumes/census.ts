@@ -1,4 +1,3 @@
-import { sliceableBytes } from '../model/allocate.ts';
 import { assertNever } from '../model/errors.ts';
 import type { Verdict } from '../model/judge.ts';
 import type { VolumeRecord } from '../model/record.ts';
@@ -94,7 +93,7 @@ function poolCensus({ pools }: VolumesContext, pool: string): PoolCensus {
     pool,
     disks: devices.length,
     differing: devices.filter(({ differs }) => differs !== undefined).length,
-    sizeBytes: devices.reduce((sum, { table, note }) => sum + sliceableBytes(table, note.carving), 0n),
+    sizeBytes: devices.reduce((sum, { carved }) => sum + carved.sliceableBytes, 0n),
     ...pools.capacity(pool),
   };
 }

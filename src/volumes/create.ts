@@ -3,11 +3,11 @@ import { sizeFor } from '../model/allocate.ts';
 import { formatBytes, maxOf } from '../model/bytes.ts';
 import { incompatibility } from '../model/compatible.ts';
 import { DriverError } from '../model/errors.ts';
-import type { GptEntry } from '../model/gpt.ts';
 import type { Pool } from '../model/pool.ts';
 import type { VolumeRecord } from '../model/record.ts';
 import { handleFor, type Uuid } from '../model/uuid.ts';
 import type { Capability, CreateRequest, VolumeInfo, VolumeParameters } from '../model/volume.ts';
+import type { PlannedSlice } from '../pools/carver.ts';
 import { type Device, nameOf, type Placed } from '../pools/device.ts';
 import { carve, freeSlice, openSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
@@ -80,8 +80,8 @@ async function carveNew(context: VolumesContext, handle: Uuid, request: CreateRe
   expectPossibleSize(request, minimumBytes);
   const wish = { handle, pool: pool.name, size: request.size, minimumBytes };
   let planned: VolumeRecord | undefined;
-  const placed = await carve(context.exec, context.pools.devices(pool.name), wish, async (device, entry) => {
-    planned = recordOf(device, request, sliceFacts(entry, handle));
+  const placed = await carve(context.exec, context.pools.devices(pool.name), wish, async (device, slice) => {
+    planned = recordOf(device, request, slice);
     await context.records.write(planned);
   });
   if (placed === undefined || planned === undefined) throw noRoom(context, pool, request, minimumBytes);
@@ -92,15 +92,7 @@ async function carveNew(context: VolumesContext, handle: Uuid, request: CreateRe
   return infoOf(placed);
 }
 
-function sliceFacts(entry: GptEntry, id: Uuid) {
-  return { id, generation: Number(entry.name.split(':')[1]), sizeBytes: entry.sizeBytes };
-}
-
-function recordOf(
-  { disk, note }: Device,
-  request: CreateRequest,
-  slice: { readonly id: Uuid; readonly generation: number; readonly sizeBytes: bigint },
-): VolumeRecord {
+function recordOf({ disk, note }: Device, request: CreateRequest, slice: PlannedSlice): VolumeRecord {
   return {
     formatVersion: 1,
     state: 'planned',

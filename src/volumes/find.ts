@@ -53,7 +53,7 @@ export function onlySlice(context: VolumesContext, handle: Uuid): Placed | undef
 }
 
 function doubled(what: string, slices: readonly Placed[]): DriverError {
-  const where = slices.map(({ device, slice }) => `partition ${slice.number} of ${device.disk.path}`);
+  const where = slices.map(({ device, slice }) => `${slice.place} of ${device.disk.path}`);
   return new DriverError('unknown', `${what}: ${where.join(' and ')}; nothing of it is served`, {
     reason: 'HandleDoubled',
   });

@@ -1,10 +1,10 @@
 import { readFilesystem } from '../host/blkid.ts';
-import { readPartition } from '../host/sysfs.ts';
 import { DriverError } from '../model/errors.ts';
 import type { Refusal } from '../model/judge.ts';
 import { parseUuid } from '../model/uuid.ts';
 import type { Health } from '../model/volume.ts';
 import type { Placed } from '../pools/device.ts';
+import { peekSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { findVolume } from './find.ts';
 
@@ -40,7 +40,7 @@ function healthOf(error: DriverError): Health {
 async function healthOfPlaced(context: VolumesContext, placed: Placed): Promise<readonly Health[]> {
   if (placed.slice.state !== 'prepared' || placed.slice.block) return [];
   const { disk } = placed.device;
-  const shown = await readPartition(disk.name, placed.slice.number);
+  const shown = await peekSlice(placed);
   if (shown.is !== 'present') return [];
   const found = await readFilesystem(context.exec, shown.value.path);
   if (found.is === 'unknown') {

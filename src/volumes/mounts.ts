@@ -2,32 +2,33 @@ import { lstat } from 'node:fs/promises';
 import { unmountCommand } from '../host/mount.ts';
 import type { Mount } from '../host/proc.ts';
 import { readMounts } from '../host/proc.ts';
-import { readDisk, readPartition } from '../host/sysfs.ts';
-import type { KernelPartition } from '../model/disk.ts';
+import { readDisk } from '../host/sysfs.ts';
+import type { SliceNode } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { Placed } from '../pools/device.ts';
+import { peekSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 
 /** Which mounts are a volume's, as mountinfo shows them: nothing here is remembered. */
 
 /** Mounts of the slice's filesystem and binds of its device node, subdirectories that others bound included. */
 export async function mountsOfSlice(placed: Placed, mounts: readonly Mount[]): Promise<readonly Mount[]> {
-  const shown = await readPartition(placed.device.disk.name, placed.slice.number);
-  return shown.is === 'present' ? mountsOfPartition(shown.value, mounts) : [];
+  const shown = await peekSlice(placed);
+  return shown.is === 'present' ? mountsOfNode(shown.value, mounts) : [];
 }
 
 /** btrfs shows a device number of its own, so its source is compared. */
-export function mountsOfPartition(partition: KernelPartition, mounts: readonly Mount[]): readonly Mount[] {
+export function mountsOfNode(node: SliceNode, mounts: readonly Mount[]): readonly Mount[] {
   return mounts.filter(
     (mount) =>
-      mount.majorMinor === partition.majorMinor ||
-      (mount.fsType === 'btrfs' && mount.source === partition.path) ||
-      isBindOfNode(mount, partition),
+      mount.majorMinor === node.majorMinor ||
+      (mount.fsType === 'btrfs' && mount.source === node.path) ||
+      isBindOfNode(mount, node),
   );
 }
 
-export function isBindOfNode(mount: Mount, partition: Pick<KernelPartition, 'name'>): boolean {
-  return mount.fsType === 'devtmpfs' && mount.root === `/${partition.name}`;
+export function isBindOfNode(mount: Mount, node: Pick<SliceNode, 'name'>): boolean {
+  return mount.fsType === 'devtmpfs' && mount.root === `/${node.name}`;
 }
 
 /** The uppermost mount at a path, which is what a pod would see there. */
@@ -39,11 +40,11 @@ export function mountAt(path: string, mounts: readonly Mount[]): Mount | undefin
  * A bound device node is only worth something while it is the slice's: numbers are given again.
  * @see docs/design.md, hazards of device nodes
  */
-export async function isNodeOf(path: string, partition: KernelPartition): Promise<boolean> {
+export async function isNodeOf(path: string, node: SliceNode): Promise<boolean> {
   const { rdev } = await lstat(path, { bigint: true });
   const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn);
   const minor = (rdev & 0xffn) | ((rdev >> 12n) & ~0xffn);
-  return partition.majorMinor === `${major}:${minor}`;
+  return node.majorMinor === `${major}:${minor}`;
 }
 
 /**
@@ -92,8 +93,7 @@ async function isOnOurDisk(context: VolumesContext, mount: Mount): Promise<boole
   const now = await Promise.all(disks.map(({ disk }) => readDisk(disk.name)));
   return now.some(
     (disk) =>
-      disk.is === 'present' &&
-      disk.value.partitions.some((one) => mountsOfPartition(one, [mount]).length > 0),
+      disk.is === 'present' && disk.value.partitions.some((one) => mountsOfNode(one, [mount]).length > 0),
   );
 }
 

@@ -5,7 +5,7 @@ import { mkfsCommand } from '../host/mkfs.ts';
 import { readsAsZeros } from '../host/probe.ts';
 import { wipeSignaturesCommand } from '../host/wipefs.ts';
 import { minOf } from '../model/bytes.ts';
-import type { KernelPartition } from '../model/disk.ts';
+import type { SliceNode } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { FsType } from '../model/volume.ts';
@@ -17,17 +17,15 @@ import type { VolumesContext } from './context.ts';
 /** Makes the filesystem of a slice that has no `prepared` bit; whatever was on the range before is nobody's. */
 export async function makeFilesystem(
   context: VolumesContext,
-  partition: KernelPartition,
+  node: SliceNode,
   handle: Uuid,
   fsType: FsType,
   mkfsOptions: readonly string[],
 ): Promise<void> {
-  await context.exec(wipeSignaturesCommand(partition.path));
+  await context.exec(wipeSignaturesCommand(node.path));
   const { kernel } = context;
-  await context.exec(
-    mkfsCommand({ fsType, device: partition.path, uuid: handle, options: mkfsOptions, kernel }),
-  );
-  await expectFilesystem(context, partition, handle, fsType);
+  await context.exec(mkfsCommand({ fsType, device: node.path, uuid: handle, options: mkfsOptions, kernel }));
+  await expectFilesystem(context, node, handle, fsType);
 }
 
 /**
@@ -37,21 +35,21 @@ export async function makeFilesystem(
  */
 export async function expectFilesystem(
   context: VolumesContext,
-  partition: KernelPartition,
+  node: SliceNode,
   handle: Uuid,
   fsType: FsType,
 ): Promise<void> {
-  const found = await readFilesystem(context.exec, partition.path);
+  const found = await readFilesystem(context.exec, node.path);
   if (found.is === 'unknown') {
     throw new DriverError(
       'unknown',
-      `Cannot tell what filesystem volume ${handle} has on ${partition.path}: ${found.why}`,
+      `Cannot tell what filesystem volume ${handle} has on ${node.path}: ${found.why}`,
     );
   }
   if (found.is === 'absent' || found.value.uuid.toLowerCase() !== handle) {
     const what =
       found.is === 'absent' ? 'none is there' : `${found.value.type} with UUID ${found.value.uuid} is there`;
-    const message = `Volume ${handle} was prepared with a filesystem on ${partition.path}, and now ${what}; nothing was formatted`;
+    const message = `Volume ${handle} was prepared with a filesystem on ${node.path}, and now ${what}; nothing was formatted`;
     throw new DriverError('data-loss', message, { reason: 'FilesystemLost' });
   }
   if (found.value.type !== fsType) {
@@ -63,35 +61,35 @@ export async function expectFilesystem(
 const PIECE_BYTES = 1024n ** 3n;
 
 /**
- * Runs one command for each piece of a partition, `progress` after each. The disk is shared for a piece at a time:
- * blkdiscard and dd open the partition while nobody writes the table, and a table write waits for one piece only.
+ * Runs one command for each piece of a node, `progress` after each. The disk is shared for a piece at a time:
+ * blkdiscard and dd open the device while nobody writes the table, and a table write waits for one piece only.
  */
 export async function inPieces(
   context: VolumesContext,
   lock: DiskLock,
-  partition: KernelPartition,
+  node: SliceNode,
   command: (range: ByteRange) => HostCommand,
   progress: (doneBytes: bigint) => void = () => undefined,
 ): Promise<void> {
-  for (let at = 0n; at < partition.sizeBytes; at += PIECE_BYTES) {
-    const lengthBytes = minOf(PIECE_BYTES, partition.sizeBytes - at);
+  for (let at = 0n; at < node.sizeBytes; at += PIECE_BYTES) {
+    const lengthBytes = minOf(PIECE_BYTES, node.sizeBytes - at);
     await lock.shared(() => context.exec(command({ offsetBytes: at, lengthBytes })));
     progress(at + lengthBytes);
   }
 }
 
 /** Zeros from end to end, and a look whether they read as zeros. The caller holds no lock of the disk. */
-export async function zeroPartition(
+export async function zeroNode(
   context: VolumesContext,
   lock: DiskLock,
-  partition: KernelPartition,
+  node: SliceNode,
   progress?: (doneBytes: bigint) => void,
 ): Promise<void> {
-  await inPieces(context, lock, partition, (range) => zeroCommand(partition.path, range), progress);
-  await expectZeros(context, partition);
+  await inPieces(context, lock, node, (range) => zeroCommand(node.path, range), progress);
+  await expectZeros(context, node);
 }
 
-async function expectZeros(context: VolumesContext, partition: KernelPartition): Promise<void> {
-  if (await readsAsZeros(context.exec, partition)) return;
-  throw new DriverError('host-failed', `${partition.path} does not read as zeros after it was zeroed`);
+async function expectZeros(context: VolumesContext, node: SliceNode): Promise<void> {
+  if (await readsAsZeros(context.exec, node)) return;
+  throw new DriverError('host-failed', `${node.path} does not read as zeros after it was zeroed`);
 }

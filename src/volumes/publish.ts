@@ -3,14 +3,14 @@ import { dirname, join } from 'node:path';
 import { bindCommand, remountReadOnlyBindCommand, unmountCommand } from '../host/mount.ts';
 import { makeTargetDirectory, noSymlinks, removeTarget } from '../host/paths.ts';
 import { type Mount, readMounts } from '../host/proc.ts';
-import type { KernelPartition } from '../model/disk.ts';
+import type { SliceNode } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { PublishRequest } from '../model/volume.ts';
 import type { Placed } from '../pools/device.ts';
 import { openSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { findVolume } from './find.ts';
-import { isBindOfNode, isNodeOf, mountAt, mountsOfPartition, unmountAll } from './mounts.ts';
+import { isBindOfNode, isNodeOf, mountAt, mountsOfNode, unmountAll } from './mounts.ts';
 import { bindNode, expectAccess, stagedNode } from './stage.ts';
 
 /** NodePublishVolume: the staged volume at one more path. */
@@ -21,19 +21,19 @@ export async function publishVolume(context: VolumesContext, asked: PublishReque
   await noSymlinks('staging_target_path', request.stagingPath);
   await noSymlinks('target_path', request.targetPath);
   expectAccess(placed, request.capability.access);
-  const partition = await placed.device.lock.shared(() => openSlice(context.exec, placed));
+  const node = await placed.device.lock.shared(() => openSlice(context.exec, placed));
   const mounts = await readMounts();
-  await expectStaged(placed, partition, request, mounts);
-  if (await isPublished(partition, request, mounts)) {
+  await expectStaged(placed, node, request, mounts);
+  if (await isPublished(node, request, mounts)) {
     if (readOnly) await undoReadOnlyStep(context, request.targetPath);
     return;
   }
-  expectSoleTarget(placed, partition, request, mounts);
-  if (request.capability.access.type === 'block') return bindNode(context, partition, request.targetPath);
+  expectSoleTarget(placed, node, request, mounts);
+  if (request.capability.access.type === 'block') return bindNode(context, node, request.targetPath);
   await makeTargetDirectory(request.targetPath, context.crashpoints);
   if (request.readOnly) return bindReadOnly(context, request);
   await context.exec(bindCommand(request.stagingPath, request.targetPath));
-  if (await isPublished(partition, request, await readMounts())) return;
+  if (await isPublished(node, request, await readMounts())) return;
   throw new DriverError('host-failed', `${request.targetPath} is no mount after binding the volume there`);
 }
 
@@ -49,7 +49,7 @@ export async function unpublishVolume(context: VolumesContext, targetPath: strin
 /** A publish without its stage would bind the root disk: the path must show this very slice. */
 async function expectStaged(
   placed: Placed,
-  partition: KernelPartition,
+  node: SliceNode,
   { stagingPath, capability }: PublishRequest,
   mounts: readonly Mount[],
 ): Promise<void> {
@@ -60,8 +60,8 @@ async function expectStaged(
     there !== undefined &&
     placed.slice.state === 'prepared' &&
     (block
-      ? isBindOfNode(there, partition) && (await isNodeOf(path, partition))
-      : mountsOfPartition(partition, [there]).length > 0 && there.root === '/');
+      ? isBindOfNode(there, node) && (await isNodeOf(path, node))
+      : mountsOfNode(node, [there]).length > 0 && there.root === '/');
   if (ours) return;
   const found = there === undefined ? 'nothing is mounted there' : `${there.source} is mounted there`;
   throw new DriverError(
@@ -72,17 +72,17 @@ async function expectStaged(
 
 /** @throws DriverError `exists-differently` when something else, or another way of it, is at the target */
 async function isPublished(
-  partition: KernelPartition,
+  node: SliceNode,
   { handle, stagingPath, targetPath, capability, readOnly }: PublishRequest,
   mounts: readonly Mount[],
 ): Promise<boolean> {
   const there = mountAt(targetPath, mounts);
   if (there === undefined) return false;
   const block = capability.access.type === 'block';
-  if (block && isBindOfNode(there, partition)) return isNodeOf(targetPath, partition);
+  if (block && isBindOfNode(there, node)) return isNodeOf(targetPath, node);
   // Left by a disk that went away and came back under another name: it shows nothing any more.
   if (block && there.fsType === 'devtmpfs' && there.rootDeleted) return false;
-  const ours = !block && mountsOfPartition(partition, [there]).length > 0 && there.fsType !== 'devtmpfs';
+  const ours = !block && mountsOfNode(node, [there]).length > 0 && there.fsType !== 'devtmpfs';
   const isReadOnly = there.options.includes('ro');
   // A volume whose mount options say `ro` is read-only everywhere, asked for or not.
   const wantedReadOnly = readOnly || mountAt(stagingPath, mounts)?.options.includes('ro') === true;
@@ -102,7 +102,7 @@ async function isPublished(
  */
 function expectSoleTarget(
   placed: Placed,
-  partition: KernelPartition,
+  node: SliceNode,
   { stagingPath, targetPath, capability }: PublishRequest,
   mounts: readonly Mount[],
 ): void {
@@ -113,8 +113,8 @@ function expectSoleTarget(
     targetPath,
     readOnlyStepOf(targetPath),
   ]);
-  const other = mountsOfPartition(partition, mounts).find(
-    (mount) => !own.has(mount.target) && (mount.root === '/' || isBindOfNode(mount, partition)),
+  const other = mountsOfNode(node, mounts).find(
+    (mount) => !own.has(mount.target) && (mount.root === '/' || isBindOfNode(mount, node)),
   );
   if (other === undefined) return;
   throw new DriverError(

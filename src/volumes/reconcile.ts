@@ -66,9 +66,7 @@ export function planVolumes(
   const kept = records.filter(({ handle }) => !forgotten.has(handle));
   const sanitize = seen
     .filter(({ mark, slice }) => slice.state === 'quarantine' && !isNamed(kept, mark, slice))
-    .map(
-      ({ disk, slice }): Step => ({ kind: 'sanitize', because: 'quarantined', disk, number: slice.number }),
-    );
+    .map(({ disk, slice }): Step => ({ kind: 'sanitize', because: 'quarantined', disk, place: slice.place }));
   return [...volumes, ...sanitize];
 }
 

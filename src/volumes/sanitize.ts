@@ -8,7 +8,7 @@ import { nameOf, type Placed } from '../pools/device.ts';
 import { freeSlice, openSlice } from '../pools/slices.ts';
 import { expectKnownTable } from '../pools/table.ts';
 import type { VolumesContext } from './context.ts';
-import { inPieces, zeroPartition } from './prepare.ts';
+import { inPieces, zeroNode } from './prepare.ts';
 
 export type SanitizeProgress = {
   readonly doneBytes: bigint;
@@ -97,34 +97,28 @@ export class Sanitizer {
     const method = await sanitizeFor(this.context, placed);
     if (method.method === 'none') return;
     const { lock } = placed.device;
-    const partition = await lock.shared(async () => {
+    const node = await lock.shared(async () => {
       await expectKnownTable(this.context.exec, placed.device);
       return openSlice(this.context.exec, placed);
     });
     const passes = method.method === 'shred' ? method.passes : 0;
-    const ofBytes = partition.sizeBytes * BigInt(passes + 1);
+    const ofBytes = node.sizeBytes * BigInt(passes + 1);
     const tell = (doneBytes: bigint): void => this.tell(placed.slice.id, doneBytes, ofBytes);
     tell(0n);
     switch (method.method) {
       case 'discard':
-        return inPieces(
-          this.context,
-          lock,
-          partition,
-          (range) => discardCommand(partition.path, range),
-          tell,
-        );
+        return inPieces(this.context, lock, node, (range) => discardCommand(node.path, range), tell);
       case 'zero':
-        return zeroPartition(this.context, lock, partition, tell);
+        return zeroNode(this.context, lock, node, tell);
       case 'shred': {
         const shred = ({ offsetBytes, lengthBytes }: ByteRange) =>
-          shredCommand(partition.path, offsetBytes, lengthBytes);
+          shredCommand(node.path, offsetBytes, lengthBytes);
         for (let pass = 0; pass < passes; pass += 1) {
-          const done = partition.sizeBytes * BigInt(pass);
-          await inPieces(this.context, lock, partition, shred, (bytes) => tell(done + bytes));
+          const done = node.sizeBytes * BigInt(pass);
+          await inPieces(this.context, lock, node, shred, (bytes) => tell(done + bytes));
         }
-        const shredded = partition.sizeBytes * BigInt(passes);
-        return zeroPartition(this.context, lock, partition, (bytes) => tell(shredded + bytes));
+        const shredded = node.sizeBytes * BigInt(passes);
+        return zeroNode(this.context, lock, node, (bytes) => tell(shredded + bytes));
       }
       default:
         return assertNever(method, 'way to sanitize');

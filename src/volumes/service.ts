@@ -236,7 +236,7 @@ export class VolumeService implements Volumes {
   }
 
   private async runStep(step: Step): Promise<void> {
-    if (step.kind === 'sanitize') return this.startSanitizing(step.disk, step.number);
+    if (step.kind === 'sanitize') return this.startSanitizing(step.disk, step.place);
     if (!('handle' in step)) return;
     const startedAtMs = performance.now();
     try {
@@ -250,12 +250,12 @@ export class VolumeService implements Volumes {
     }
   }
 
-  private startSanitizing(disk: string, number: number): void {
+  private startSanitizing(disk: string, place: string): void {
     const placed = this.context.pools
       .placed()
       .find(
         ({ device, slice }) =>
-          device.disk.path === disk && slice.number === number && slice.state === 'quarantine',
+          device.disk.path === disk && slice.place === place && slice.state === 'quarantine',
       );
     if (placed === undefined) return;
     if (!isNamed(this.context.records.all(), placed.device.mark, placed.slice)) this.sanitizer.start(placed);

@@ -5,7 +5,7 @@ import { bindCommand, mountCommand } from '../host/mount.ts';
 import { makeTargetDirectory, makeTargetFile, noSymlinks, removeTarget } from '../host/paths.ts';
 import { type Mount, readMounts } from '../host/proc.ts';
 import { ABSENT } from '../model/answer.ts';
-import type { KernelPartition } from '../model/disk.ts';
+import type { SliceNode } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import { parseUuid } from '../model/uuid.ts';
 import {
@@ -21,8 +21,8 @@ import { openSlice, setPrepared, usersOfSlice } from '../pools/slices.ts';
 import { expectKnownTable } from '../pools/table.ts';
 import type { VolumesContext } from './context.ts';
 import { findVolume } from './find.ts';
-import { isBindOfNode, isNodeOf, mountAt, mountsOfPartition, unmountAll } from './mounts.ts';
-import { expectFilesystem, makeFilesystem, zeroPartition } from './prepare.ts';
+import { isBindOfNode, isNodeOf, mountAt, mountsOfNode, unmountAll } from './mounts.ts';
+import { expectFilesystem, makeFilesystem, zeroNode } from './prepare.ts';
 
 /** NodeStageVolume: find, compare, prepare once, mount. */
 export async function stageVolume(context: VolumesContext, request: StageRequest): Promise<void> {
@@ -73,67 +73,56 @@ async function stageMount(
   asked: MountAsked,
   path: string,
 ): Promise<void> {
-  const partition = await placed.device.lock.shared(() => openSlice(context.exec, placed));
-  const fsType = asked.fsType ?? (await ownFsType(context, placed, partition));
+  const node = await placed.device.lock.shared(() => openSlice(context.exec, placed));
+  const fsType = asked.fsType ?? (await ownFsType(context, placed, node));
   const access: MountAccess = { ...asked, fsType };
   const there = mountAt(path, await readMounts());
-  const isOurs = there !== undefined && mountsOfPartition(partition, [there]).length > 0;
+  const isOurs = there !== undefined && mountsOfNode(node, [there]).length > 0;
   if (there !== undefined && (placed.slice.state === 'prepared' || !isOurs))
-    return expectSameStaging(placed, partition, there, access);
+    return expectSameStaging(placed, node, there, access);
   if (placed.slice.state === 'prepared') {
-    await placed.device.lock.shared(() => mountPrepared(context, placed, partition, access, path));
+    await placed.device.lock.shared(() => mountPrepared(context, placed, node, access, path));
     return;
   }
-  await prepareMount(context, placed, partition, access, path);
+  await prepareMount(context, placed, node, access, path);
 }
 
 /** Unnamed, the filesystem is what the slice bears, else what the volume was made for, else the default. */
-async function ownFsType(
-  context: VolumesContext,
-  placed: Placed,
-  partition: KernelPartition,
-): Promise<FsType> {
-  const found =
-    placed.slice.state === 'prepared' ? await readFilesystem(context.exec, partition.path) : ABSENT;
+async function ownFsType(context: VolumesContext, placed: Placed, node: SliceNode): Promise<FsType> {
+  const found = placed.slice.state === 'prepared' ? await readFilesystem(context.exec, node.path) : ABSENT;
   const borne = FS_TYPES.find((known) => found.is === 'present' && known === found.value.type);
   const [made] = context.records.get(placed.slice.id)?.capabilities ?? [];
   return borne ?? (made?.access.type === 'mount' ? made.access.fsType : DEFAULT_FS_TYPE);
 }
 
-function expectSameStaging(
-  placed: Placed,
-  partition: KernelPartition,
-  there: Mount,
-  access: MountAccess,
-): void {
-  const ours = mountsOfPartition(partition, [there]).length > 0;
+function expectSameStaging(placed: Placed, node: SliceNode, there: Mount, access: MountAccess): void {
+  const ours = mountsOfNode(node, [there]).length > 0;
   if (ours && there.root === '/' && there.fsType === access.fsType) return;
   const found = `${there.fsType} of ${there.source}`;
   throw new DriverError(
     'exists-differently',
-    `staging_target_path ${there.target} is already a mount of ${found}; wanted ${access.fsType} of ${partition.path} for volume ${placed.slice.id}`,
+    `staging_target_path ${there.target} is already a mount of ${found}; wanted ${access.fsType} of ${node.path} for volume ${placed.slice.id}`,
   );
 }
 
 async function mountPrepared(
   context: VolumesContext,
   placed: Placed,
-  partition: KernelPartition,
+  node: SliceNode,
   access: MountAccess,
   path: string,
 ): Promise<void> {
   const { id } = placed.slice;
-  await expectFilesystem(context, partition, id, access.fsType);
-  if (access.fsType === 'ext4' && (await usersOfSlice(placed)).length === 0)
-    await preen(context, partition, id);
-  await mountAndCheck(context, placed, partition, access, path);
+  await expectFilesystem(context, node, id, access.fsType);
+  if (access.fsType === 'ext4' && (await usersOfSlice(placed)).length === 0) await preen(context, node, id);
+  await mountAndCheck(context, placed, node, access, path);
 }
 
-async function preen(context: VolumesContext, partition: KernelPartition, handle: string): Promise<void> {
+async function preen(context: VolumesContext, node: SliceNode, handle: string): Promise<void> {
   try {
-    await context.exec(preenCommand(partition.path));
+    await context.exec(preenCommand(node.path));
   } catch (error) {
-    throw unmountable(handle, partition, error);
+    throw unmountable(handle, node, error);
   }
 }
 
@@ -144,7 +133,7 @@ async function preen(context: VolumesContext, partition: KernelPartition, handle
 async function prepareMount(
   context: VolumesContext,
   placed: Placed,
-  partition: KernelPartition,
+  node: SliceNode,
   access: MountAccess,
   path: string,
 ): Promise<void> {
@@ -155,8 +144,8 @@ async function prepareMount(
   const record = context.records.get(id);
   await placed.device.lock.shared(async () => {
     await expectKnownTable(context.exec, placed.device);
-    await makeFilesystem(context, partition, id, access.fsType, record?.mkfsOptions ?? []);
-    await mountAndCheck(context, placed, partition, access, path);
+    await makeFilesystem(context, node, id, access.fsType, record?.mkfsOptions ?? []);
+    await mountAndCheck(context, placed, node, access, path);
   });
   await setPrepared(context.exec, placed, 'mount');
   context.notify({
@@ -180,46 +169,42 @@ async function expectNobody(placed: Placed): Promise<void> {
 async function mountAndCheck(
   context: VolumesContext,
   placed: Placed,
-  partition: KernelPartition,
+  node: SliceNode,
   access: MountAccess,
   path: string,
 ): Promise<void> {
   await makeTargetDirectory(path, context.crashpoints);
   try {
-    await context.exec(mountCommand(access.fsType, partition.path, path, access.mountFlags));
+    await context.exec(mountCommand(access.fsType, node.path, path, access.mountFlags));
   } catch (error) {
-    throw unmountable(placed.slice.id, partition, error);
+    throw unmountable(placed.slice.id, node, error);
   }
   const mount = mountAt(path, await readMounts());
   if (mount === undefined)
-    throw new DriverError('host-failed', `${path} is no mount after mounting ${partition.path}`);
-  expectSameStaging(placed, partition, mount, access);
+    throw new DriverError('host-failed', `${path} is no mount after mounting ${node.path}`);
+  expectSameStaging(placed, node, mount, access);
 }
 
 /** A filesystem that does not mount is not data loss: said in words, repaired by nobody unasked. */
-function unmountable(handle: string, partition: KernelPartition, error: unknown): DriverError {
+function unmountable(handle: string, node: SliceNode, error: unknown): DriverError {
   if (!(error instanceof DriverError) || error.kind !== 'host-failed') throw error;
   const message =
-    `The filesystem of volume ${handle} on ${partition.path} is there and does not mount: ${error.message}. ` +
+    `The filesystem of volume ${handle} on ${node.path} is there and does not mount: ${error.message}. ` +
     'Look at the mount options and the kernel log; the driver repairs nothing by itself';
   return new DriverError('unmountable', message, { cause: error });
 }
 
 async function stageBlock(context: VolumesContext, placed: Placed, path: string): Promise<void> {
-  const partition = await placed.device.lock.shared(() => openSlice(context.exec, placed));
-  if (placed.slice.state !== 'prepared') await prepareBlock(context, placed, partition);
-  await bindNode(context, partition, stagedNode(path, placed.slice.id));
+  const node = await placed.device.lock.shared(() => openSlice(context.exec, placed));
+  if (placed.slice.state !== 'prepared') await prepareBlock(context, placed, node);
+  await bindNode(context, node, stagedNode(path, placed.slice.id));
 }
 
-async function prepareBlock(
-  context: VolumesContext,
-  placed: Placed,
-  partition: KernelPartition,
-): Promise<void> {
+async function prepareBlock(context: VolumesContext, placed: Placed, node: SliceNode): Promise<void> {
   const startedAtMs = performance.now();
   await expectNobody(placed);
   await placed.device.lock.shared(() => expectKnownTable(context.exec, placed.device));
-  await zeroPartition(context, placed.device.lock, partition);
+  await zeroNode(context, placed.device.lock, node);
   await setPrepared(context.exec, placed, 'block');
   const durationMs = performance.now() - startedAtMs;
   const handle = placed.slice.id;
@@ -228,21 +213,14 @@ async function prepareBlock(
 }
 
 /** Binds a device node on a file, or finds it bound; one that shows another device by now is bound anew. */
-export async function bindNode(
-  context: VolumesContext,
-  partition: KernelPartition,
-  path: string,
-): Promise<void> {
+export async function bindNode(context: VolumesContext, node: SliceNode, path: string): Promise<void> {
   const there = mountAt(path, await readMounts());
-  if (there !== undefined && isBindOfNode(there, partition) && (await isNodeOf(path, partition))) return;
+  if (there !== undefined && isBindOfNode(there, node) && (await isNodeOf(path, node))) return;
   await unmountAll(context, path);
   await makeTargetFile(path, context.crashpoints);
-  await context.exec(bindCommand(partition.path, path));
-  if (!(await isNodeOf(path, partition))) {
+  await context.exec(bindCommand(node.path, path));
+  if (!(await isNodeOf(path, node))) {
     await unmountAll(context, path);
-    throw new DriverError(
-      'host-failed',
-      `${path} does not show the device ${partition.path} after binding it`,
-    );
+    throw new DriverError('host-failed', `${path} does not show the device ${node.path} after binding it`);
   }
 }

@@ -5,7 +5,7 @@ import type { VolumeStats } from '../model/volume.ts';
 import { openSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { findVolume } from './find.ts';
-import { mountAt, mountsOfPartition } from './mounts.ts';
+import { mountAt, mountsOfNode } from './mounts.ts';
 import { stagedNode } from './stage.ts';
 
 /** NodeGetVolumeStats. @throws DriverError `not-found` when the volume is not at that path */
@@ -15,12 +15,12 @@ export async function volumeStats(
   volumePath: string,
 ): Promise<VolumeStats> {
   const placed = findVolume(context, handle);
-  const partition = await placed.device.lock.shared(() => openSlice(context.exec, placed));
+  const node = await placed.device.lock.shared(() => openSlice(context.exec, placed));
   const mounts = await readMounts();
   const there = mountAt(volumePath, mounts) ?? mountAt(stagedNode(volumePath, placed.slice.id), mounts);
-  if (there === undefined || mountsOfPartition(partition, [there]).length === 0) {
+  if (there === undefined || mountsOfNode(node, [there]).length === 0) {
     throw new DriverError('not-found', `Volume ${handle} is not mounted at volume_path ${volumePath}`);
   }
-  if (there.fsType === 'devtmpfs') return { type: 'block', totalBytes: partition.sizeBytes };
-  return parseStatfs(await context.exec({ ...statfsCommand(volumePath), device: partition.path }));
+  if (there.fsType === 'devtmpfs') return { type: 'block', totalBytes: node.sizeBytes };
+  return parseStatfs(await context.exec({ ...statfsCommand(volumePath), device: node.path }));
 }

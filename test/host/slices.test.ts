@@ -64,12 +64,13 @@ describe('growSlice()', () => {
     await using lab = await Lab.create();
     const placed = await blockSlice(lab);
     const { path } = placed.device.disk;
-    const newPartAt = placed.slice.startBytes + placed.slice.sizeBytes;
+    const entry = placed.device.table.entries.find(({ uuid: id }) => id === HANDLE);
+    const newPartAt = (entry?.startBytes ?? 0n) + placed.slice.sizeBytes;
     await expect(growSlice(leaving(path, newPartAt + dirtyAt), placed, 32n * MIB)).rejects.toMatchObject({
       kind: 'host-failed',
       message: `${path} does not read as zeros at byte ${newPartAt + dirtyAt} after it was zeroed`,
     });
-    expect(placed.device.slices()).toEqual([placed.slice]);
+    expect(placed.device.carved.slices).toEqual([placed.slice]);
     expect((await growSlice(exec, placed, 32n * MIB)).sizeBytes).toBe(32n * MIB);
   });
 });

@@ -39,10 +39,9 @@ describe('slicesOf()', () => {
       {
         state: 'carved',
         id: HANDLE,
-        number: 2,
+        place: 'partition 2',
         pool: 'fast',
         generation: 7,
-        startBytes: 2n * MIB,
         sizeBytes: 100n * MIB,
         block: false,
       },

@@ -53,7 +53,7 @@ describe('describeStep()', () => {
     [`forget the record of ${HANDLE} (@why)`, { kind: 'forgetRecord', because, handle }],
     [
       'sanitize partition 3 of /dev/nvme1n1, then free it (@why)',
-      { kind: 'sanitize', because, disk, number },
+      { kind: 'sanitize', because, disk, place: 'partition 3' },
     ],
   ])('says "%s"', (words, step) => {
     expect(describeStep(step)).toBe(words);

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { type ByteRange, zeroCommand } from '../host/blkdiscard.ts';
+import { readCommand } from '../host/dd.ts';
+import type { Exec } from '../host/exec.ts';
+import { readPartition } from '../host/sysfs.ts';
+import { allocate, growableTo } from '../model/allocate.ts';
+import { formatBytes } from '../model/bytes.ts';
+import { carvedByTable } from '../model/carved.ts';
+import type { SliceNode } from '../model/disk.ts';
+import { DriverError } from '../model/errors.ts';
+import type { Gpt, GptEntry } from '../model/gpt.ts';
+import { isZero } from '../model/mark.ts';
+import {
+  generationOf,
+  preparedAs,
+  quarantined,
+  withAddedEntry,
+  withEntry,
+  withoutEntry,
+} from '../model/slice.ts';
+import { uuid } from '../model/uuid.ts';
+import type { Carver } from './carver.ts';
+import type { Device, Placed } from './device.ts';
+import { addPartition, dropPartition, expectPartition, resizePartition } from './kernel.ts';
+import { changeTable, expectKnownTable, expectSameDisk } from './table.ts';
+
+/** Slices that are partitions: the carvings `partition` and `whole`. The table is all the metadata there is. */
+export const partitionCarver: Carver = {
+  read: async (_exec, _disk, { table, note }) => carvedByTable(table, note.carving),
+
+  async carve(exec, device, wish, beforeWrite) {
+    const entry = allocate(device.table, device.note.carving, wish);
+    if (entry === undefined) return false;
+    await beforeWrite({ id: wish.handle, generation: generationOf(entry), sizeBytes: entry.sizeBytes });
+    await change(exec, device, (table) => withAddedEntry(table, entry));
+    await addPartition(exec, device.disk, entry);
+    return true;
+  },
+
+  peek: async (placed) => readPartition(placed.device.disk.name, entryOf(placed).number),
+
+  async open(exec, placed) {
+    const { disk } = placed.device;
+    const entry = entryOf(placed);
+    await expectSameDisk(disk);
+    const shown = await readPartition(disk.name, entry.number);
+    return shown.is === 'absent' ? addPartition(exec, disk, entry) : expectPartition(disk, entry);
+  },
+
+  async setPrepared(exec, placed, type) {
+    const { number } = entryOf(placed);
+    await change(exec, placed.device, (table) => preparedAs(table, number, type));
+  },
+
+  async grow(exec, placed, sizeBytes) {
+    const entry = entryOf(placed);
+    if (sizeBytes > entry.sizeBytes) await growEntry(exec, placed, entry, sizeBytes);
+    return showGrown(exec, placed.device, entryOf(placed));
+  },
+
+  async quarantine(exec, placed) {
+    const { device } = placed;
+    const { number } = entryOf(placed);
+    await expectSameDisk(device.disk);
+    await dropPartition(exec, device.disk, number);
+    const id = uuid(randomUUID());
+    await change(exec, device, (table) => quarantined(table, number, id));
+    return id;
+  },
+
+  async free(exec, placed) {
+    const { device } = placed;
+    const { number } = entryOf(placed);
+    await expectSameDisk(device.disk);
+    await dropPartition(exec, device.disk, number);
+    await change(exec, device, (table) => withoutEntry(table, number));
+  },
+};
+
+async function change(exec: Exec, device: Device, to: (table: Gpt) => Gpt): Promise<void> {
+  await changeTable(exec, device, to);
+  device.carved = carvedByTable(device.table, device.note.carving);
+}
+
+async function growEntry(exec: Exec, placed: Placed, entry: GptEntry, sizeBytes: bigint): Promise<void> {
+  const { device } = placed;
+  const reachable = growableTo(device.table, entry);
+  if (sizeBytes > reachable) {
+    throw new DriverError(
+      'exhausted',
+      `Cannot grow volume ${entry.uuid} to ${formatBytes(sizeBytes)} (${sizeBytes} bytes) where it stands on ` +
+        `${device.disk.path}: at most ${formatBytes(reachable)} (${reachable} bytes) now`,
+    );
+  }
+  if (placed.slice.block) {
+    await expectKnownTable(exec, device);
+    const range = {
+      offsetBytes: entry.startBytes + entry.sizeBytes,
+      lengthBytes: sizeBytes - entry.sizeBytes,
+    };
+    await exec(zeroCommand(device.disk.path, range, { force: true }));
+    await expectZeroEnds(exec, device.disk.path, range);
+  }
+  await change(exec, device, (table) => withEntry(table, entry.number, (one) => ({ ...one, sizeBytes })));
+}
+
+/** A kill may have come between the table and the kernel. */
+async function showGrown(exec: Exec, { disk }: Device, grown: GptEntry): Promise<SliceNode> {
+  const shown = await readPartition(disk.name, grown.number);
+  if (
+    shown.is === 'present' &&
+    shown.value.startBytes === grown.startBytes &&
+    shown.value.sizeBytes < grown.sizeBytes
+  ) {
+    return resizePartition(exec, disk, grown);
+  }
+  return shown.is === 'absent' ? addPartition(exec, disk, grown) : expectPartition(disk, grown);
+}
+
+const ENDS_BYTES = 4096;
+
+/** Both ends of what was zeroed, read from the medium. */
+async function expectZeroEnds(
+  exec: Exec,
+  path: string,
+  { offsetBytes, lengthBytes }: ByteRange,
+): Promise<void> {
+  for (const at of [offsetBytes, offsetBytes + lengthBytes - BigInt(ENDS_BYTES)]) {
+    const { stdout } = await exec(readCommand(path, at, ENDS_BYTES));
+    if (stdout.length !== ENDS_BYTES || !isZero(stdout)) {
+      throw new DriverError(
+        'host-failed',
+        `${path} does not read as zeros at byte ${at} after it was zeroed`,
+      );
+    }
+  }
+}
+
+/** As the table says now; another call may have changed it since the slice was looked up. */
+function entryOf({ device, slice }: Placed): GptEntry {
+  const entry = device.table.entries.find(({ uuid: id }) => id === slice.id);
+  if (entry === undefined)
+    throw new DriverError('not-found', `No slice ${slice.id} on ${device.disk.path} any more`);
+  return entry;
+}
