@@ -11,7 +11,7 @@ import type { Device, Placed } from './device.ts';
 export type PlannedSlice = { readonly id: Uuid; readonly generation: number; readonly sizeBytes: bigint };
 
 /** Makes a plan durable. */
-export type BeforeWrite = (planned: PlannedSlice) => Promise<void>;
+type BeforeWrite = (planned: PlannedSlice) => Promise<void>;
 
 /**
  * One way to carve slices out of a device: what each carving must be able to do. Whoever calls holds the device's lock,
