@@ -1,6 +1,6 @@
 import { readCommand } from '../host/dd.ts';
 import type { Exec } from '../host/exec.ts';
-import { writeTableCommand } from '../host/sfdisk.ts';
+import { changeTableCommand, writeTableCommand } from '../host/sfdisk.ts';
 import { readDisk, readDiskStamp } from '../host/sysfs.ts';
 import type { Disk } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
@@ -21,7 +21,7 @@ export async function changeTable(exec: Exec, device: Device, change: (table: Gp
   await expectKnownTable(exec, device);
   const wanted = change(device.table);
   await orDoubt(device, async () => {
-    await exec(writeTableCommand(device.disk.path, wanted));
+    await exec(changeTableCommand(device.disk.path, device.table, wanted));
     await expectTable(exec, device.disk, wanted, 'not what was written');
   });
   device.table = wanted;

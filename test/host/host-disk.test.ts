@@ -7,7 +7,7 @@ import { NO_CRASHPOINTS } from '../../src/host/crashpoint.ts';
 import { readCommand, shredCommand, writeCommand } from '../../src/host/dd.ts';
 import { createExec } from '../../src/host/exec.ts';
 import { addPartitionCommand, deletePartition, resizePartitionCommand } from '../../src/host/partx.ts';
-import { writeTableCommand } from '../../src/host/sfdisk.ts';
+import { changeTableCommand, writeTableCommand } from '../../src/host/sfdisk.ts';
 import * as wipefs from '../../src/host/wipefs.ts';
 import {
   ATTR_BLOCK,
@@ -96,6 +96,40 @@ describe('writeTableCommand()', () => {
     await exec(writeTableCommand(path, changed));
     expect(await readTable(path, 512)).toMatchObject({ primary: { table: changed } });
     expect((await exec(readCommand(`${path}p2`, 0n, 4096))).stdout).toEqual(new Uint8Array(mark));
+  });
+});
+
+describe('changeTableCommand()', () => {
+  const before = [slice(1, 1n, 1n), slice(3, 4n, 8n, ATTR_PREPARED | ATTR_BLOCK), slice(200, 20n, 4n)];
+  const [one, three, last] = before as [GptEntry, GptEntry, GptEntry];
+  const quarantine = uuid('73a1439c-53e5-4593-b5bf-673de5e677e3');
+  const other = uuid('99999999-2222-8333-8444-555555555555');
+
+  it.each<readonly [string, string, readonly GptEntry[]]>([
+    ['adds an entry in a gap', '--append', [one, slice(2, 12n, 4n), three, last]],
+    ['adds the last entry that there can be', '--append', [...before, slice(256, 40n, 4n, ATTR_PREPARED)]],
+    ['grows an entry', '-N', [one, { ...three, sizeBytes: 16n * MIB }, last]],
+    ['sets a bit', '-N', [one, three, { ...last, attributes: ATTR_PREPARED }]],
+    ['quarantines an entry', '-N', [one, { ...three, type: quarantine, uuid: other, attributes: 0n }, last]],
+    ['removes an entry', '--delete', [one, last]],
+    ['removes the last entry', '--delete', [one, three]],
+    ['writes all anew where two entries differ', '--lock=yes', [three, { ...last, attributes: ATTR_BLOCK }]],
+    ['writes all anew where none does', '--lock=yes', before],
+  ])('%s', async (_, option, entries) => {
+    for (const sectorBytes of [512, 4096] as const) {
+      await using lab = await Lab.create();
+      const path = await disk(lab, sectorBytes);
+      const from = table(sectorBytes, before);
+      const to = table(sectorBytes, entries);
+      await exec(writeTableCommand(path, from));
+      const command = changeTableCommand(path, from, to);
+      expect(command.args.filter((arg) => arg.startsWith('-')).at(-1)).toBe(option);
+      await exec(command);
+      const { primary, backup, protectiveMbr } = await readTable(path, sectorBytes);
+      expect(primary).toMatchObject({ is: 'whole', table: to });
+      expect(backup).toMatchObject({ is: 'whole', table: to });
+      expect(protectiveMbr).toBe(true);
+    }
   });
 });
 

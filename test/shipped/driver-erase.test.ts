@@ -11,7 +11,7 @@ import { liveOneLife, untilServed } from './driver/session.ts';
 import { eventually } from './volume/world.ts';
 
 const MIB = 1024 ** 2;
-const GIB = 1024n ** 3n;
+const SIZE = 512n * 1024n ** 2n;
 
 let node: TestNode;
 let device: string;
@@ -19,9 +19,9 @@ let image: string;
 /** A disk with somebody's ext4, bytes at both ends and between. */
 beforeEach(async () => {
   node = await TestNode.create();
-  image = await node.lab.image('theirs.img', GIB);
+  image = await node.lab.image('theirs.img', SIZE);
   await run('mkfs.ext4', ['-q', '-F', image]);
-  await patch(image, [...noise(2 * MIB, MIB), ...noise(500 * MIB, MIB), ...noise(-4 * MIB, 4 * MIB)]);
+  await patch(image, [...noise(2 * MIB, MIB), ...noise(300 * MIB, MIB), ...noise(-4 * MIB, 4 * MIB)]);
   device = await node.lab.attach(image);
 });
 afterEach(() => node[Symbol.asyncDispose]());
@@ -111,7 +111,7 @@ describe('eraseAndTake', () => {
 
   it('goes on beside the service of the other disks', async () => {
     const found = await fingerprint();
-    const other = await node.disk('other', GIB);
+    const other = await node.disk('other', SIZE);
     const log = async () => (await readLog(node.driver.logFile)).map(({ msg }) => msg);
     // sfdisk waits for this lock before it writes the first table: the erasing cannot end.
     const lock = execa('flock', [device, 'sh', '-c', 'echo locked; cat'], { buffer: false });

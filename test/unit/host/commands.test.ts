@@ -49,7 +49,7 @@ describe('tableScript()', () => {
       'first-lba: 2048',
       'last-lba: 4192255',
       '',
-      `1 : start=2048, size=2048, type=${TYPE_OWNER}, uuid=${entry.uuid}, name="owner"`,
+      `1 : start=2048, size=2048, type=${TYPE_OWNER}, uuid=${entry.uuid}, name="owner", attrs=""`,
       `3 : start=2048, size=2048, type=${TYPE_VOLUME}, uuid=${entry.uuid}, name="fast:2", attrs="GUID:48,49"`,
       '',
     ]);
