@@ -1,3 +1,4 @@
+import { arrayIdentity } from '../model/array.ts';
 import type { Verdict } from '../model/judge.ts';
 import type { VolumeDecision } from '../model/reconcile.ts';
 import type { Uuid } from '../model/uuid.ts';
@@ -31,6 +32,10 @@ export function verdictInWords(verdict: Verdict): string {
   switch (verdict.is) {
     case 'owned':
       return `owned by pool ${verdict.mark.note.pool}`;
+    case 'member':
+      return `owned by pool ${verdict.mark.note.pool}, a part of ${arrayIdentity(verdict.mark.note.arrayUuid)}`;
+    case 'joining':
+      return `to be taken for pool ${verdict.note.pool}, as a part of ${arrayIdentity(verdict.note.arrayUuid)}`;
     case 'blank':
       return `blank, to be taken for pool ${verdict.pool.name}`;
     case 'erasable':

@@ -1,37 +1,42 @@
+import { alignmentOf } from './array.ts';
 import { alignDown, alignUp, MIB, maxOf, minOf } from './bytes.ts';
 import { type Gpt, type GptEntry, TYPE_OWNER, TYPE_QUARANTINE, TYPE_VOLUME } from './gpt.ts';
 import { freeNumbers } from './mark.ts';
+import type { DeviceNote } from './note.ts';
 import type { Carving } from './pool.ts';
 import { nextGeneration, sliceLabel } from './slice.ts';
 import type { Uuid } from './uuid.ts';
 import type { SizeRange } from './volume.ts';
 
-/**
- * Where a new slice goes. Pure: a table and a wish in, an entry out. Slices start on whole MiB, so that they are
- * aligned for every flash page and RAID stripe that we know.
- */
+/** Where a new slice goes. Pure: a table and a wish in, an entry out. */
+
+/** How a device is cut into slices. Starts are multiples of `alignBytes`, which is whole MiB. */
+export type Cut = { readonly carving: Carving; readonly alignBytes: bigint };
+
+/** On whole MiB, so aligned for every flash page that we know, and on an array on whole stripes. */
+export function cutOf(note: DeviceNote): Cut {
+  return { carving: note.carving, alignBytes: alignmentOf(note) };
+}
 
 export type Gap = { readonly startBytes: bigint; readonly endBytes: bigint; readonly behindBytes: bigint };
 
 /** Free ranges in order; `behindBytes` is the size of the slice in front of the gap, 0 behind what never grows. */
-export function gaps(table: Gpt): readonly Gap[] {
+export function gaps(table: Gpt, alignBytes: bigint): readonly Gap[] {
   const sorted = [...table.entries].sort((a, b) => (a.startBytes < b.startBytes ? -1 : 1));
   const free: Gap[] = [];
+  const push = (from: bigint, end: bigint, behindBytes: bigint): void => {
+    const [startBytes, endBytes] = [alignUp(from, alignBytes), alignDown(end, MIB)];
+    if (startBytes < endBytes) free.push({ startBytes, endBytes, behindBytes });
+  };
   let from = table.firstUsableBytes;
   let behind = 0n;
   for (const entry of sorted) {
-    pushGap(free, from, entry.startBytes, behind);
+    push(from, entry.startBytes, behind);
     from = maxOf(from, entry.startBytes + entry.sizeBytes);
     behind = entry.type === TYPE_VOLUME ? entry.sizeBytes : 0n;
   }
-  pushGap(free, from, table.usableEndBytes, behind);
+  push(from, table.usableEndBytes, behind);
   return free;
-}
-
-function pushGap(free: Gap[], from: bigint, end: bigint, behindBytes: bigint): void {
-  const startBytes = alignUp(from, MIB);
-  const endBytes = alignDown(end, MIB);
-  if (startBytes < endBytes) free.push({ startBytes, endBytes, behindBytes });
 }
 
 const sizeOf = (gap: Gap): bigint => gap.endBytes - gap.startBytes;
@@ -39,9 +44,9 @@ const sizeOf = (gap: Gap): bigint => gap.endBytes - gap.startBytes;
 /** Bytes that slices can still get, and the largest single one; nothing when the table has no entry left. */
 export function freeBytes(
   table: Gpt,
-  carving: Carving,
+  { carving, alignBytes }: Cut,
 ): { readonly totalBytes: bigint; readonly largestBytes: bigint } {
-  const free = gaps(table);
+  const free = gaps(table, alignBytes);
   const none = freeNumbers(table).length === 0 || (carving === 'whole' && hasSlice(table));
   if (none) return { totalBytes: 0n, largestBytes: 0n };
   const largestBytes = free.reduce((largest, gap) => maxOf(largest, sizeOf(gap)), 0n);
@@ -50,9 +55,9 @@ export function freeBytes(
 }
 
 /** What freeBytes() gives for the same table without its slices. */
-export function sliceableBytes(table: Gpt, carving: Carving): bigint {
+export function sliceableBytes(table: Gpt, cut: Cut): bigint {
   const entries = table.entries.filter(({ type }) => type !== TYPE_VOLUME && type !== TYPE_QUARANTINE);
-  return freeBytes({ ...table, entries }, carving).totalBytes;
+  return freeBytes({ ...table, entries }, cut).totalBytes;
 }
 
 function hasSlice(table: Gpt): boolean {
@@ -86,9 +91,10 @@ export type Wish = {
 };
 
 /** The entry to add, or undefined when this table has no room for it. */
-export function allocate(table: Gpt, carving: Carving, wish: Wish): GptEntry | undefined {
+export function allocate(table: Gpt, cut: Cut, wish: Wish): GptEntry | undefined {
   const number = freeNumbers(table)[0];
-  const place = carving === 'whole' ? placeWhole(table, wish) : placePartition(table, wish);
+  const free = gaps(table, cut.alignBytes);
+  const place = cut.carving === 'whole' ? placeWhole(table, free, wish) : placePartition(free, cut, wish);
   if (number === undefined || place === undefined) return undefined;
   return {
     number,
@@ -103,8 +109,7 @@ export function allocate(table: Gpt, carving: Carving, wish: Wish): GptEntry | u
 type Place = { readonly startBytes: bigint; readonly sizeBytes: bigint };
 
 /** One slice a device: all of it, if that lies within what was asked for. */
-function placeWhole(table: Gpt, wish: Wish): Place | undefined {
-  const gap = gaps(table)[0];
+function placeWhole(table: Gpt, [gap]: readonly Gap[], wish: Wish): Place | undefined {
   if (gap === undefined || hasSlice(table)) return undefined;
   const sizeBytes = sizeOf(gap);
   const least = maxOf(wish.size.requiredBytes ?? 0n, wish.minimumBytes);
@@ -112,16 +117,16 @@ function placeWhole(table: Gpt, wish: Wish): Place | undefined {
   return fits ? { startBytes: gap.startBytes, sizeBytes } : undefined;
 }
 
-function placePartition(table: Gpt, wish: Wish): Place | undefined {
+function placePartition(free: readonly Gap[], { alignBytes }: Cut, wish: Wish): Place | undefined {
   const sizeBytes = sizeFor(wish.size, wish.minimumBytes);
   if (sizeBytes === undefined) return undefined;
-  const fitting = gaps(table).filter((gap) => sizeOf(gap) >= sizeBytes);
+  const fitting = free.filter((gap) => sizeOf(gap) >= sizeBytes);
   const largest = fitting.reduce<Gap | undefined>(
     (best, gap) => (best && sizeOf(best) >= sizeOf(gap) ? best : gap),
     undefined,
   );
   if (largest === undefined) return undefined;
-  const roomy = startWithHeadroom(largest, sizeBytes);
+  const roomy = startWithHeadroom(largest, sizeBytes, alignBytes);
   if (roomy !== undefined) return { startBytes: roomy, sizeBytes };
   const tightest = fitting.reduce((best, gap) => (sizeOf(gap) < sizeOf(best) ? gap : best), largest);
   return { startBytes: tightest.startBytes, sizeBytes };
@@ -131,8 +136,8 @@ function placePartition(table: Gpt, wish: Wish): Place | undefined {
  * Leaves the slice in front room to double, as long as most of the gap stays in one piece behind the new slice: room
  * to grow must not cost the next large volume its place.
  */
-function startWithHeadroom(gap: Gap, sizeBytes: bigint): bigint | undefined {
-  const headroom = alignUp(gap.behindBytes, MIB);
+function startWithHeadroom(gap: Gap, sizeBytes: bigint, alignBytes: bigint): bigint | undefined {
+  const headroom = alignUp(gap.behindBytes, alignBytes);
   const rest = sizeOf(gap) - headroom - alignUp(sizeBytes, MIB);
   return rest * 2n >= sizeOf(gap) ? gap.startBytes + headroom : undefined;
 }

@@ -1,6 +1,6 @@
-import { freeBytes, sliceableBytes } from './allocate.ts';
+import { cutOf, freeBytes, sliceableBytes } from './allocate.ts';
 import { type Gpt, TABLE_ENTRIES } from './gpt.ts';
-import type { Carving } from './pool.ts';
+import type { DeviceNote } from './note.ts';
 import { type Slice, slicesOf } from './slice.ts';
 
 /** What a device bears and what it can still bear, as its own metadata tell it. Sizes in bytes. */
@@ -15,11 +15,12 @@ export type Carved = {
 };
 
 /** Of a device whose slices are partitions. */
-export function carvedByTable(table: Gpt, carving: Carving): Carved {
+export function carvedByTable(table: Gpt, note: DeviceNote): Carved {
+  const cut = cutOf(note);
   return {
     slices: slicesOf(table),
-    free: freeBytes(table, carving),
-    sliceableBytes: sliceableBytes(table, carving),
-    slicesMax: carving === 'whole' ? 1 : TABLE_ENTRIES - 2,
+    free: freeBytes(table, cut),
+    sliceableBytes: sliceableBytes(table, cut),
+    slicesMax: cut.carving === 'whole' ? 1 : TABLE_ENTRIES - 2,
   };
 }

@@ -1,9 +1,16 @@
 import { formatBytes } from './bytes.ts';
 import type { Content, Disk, DiskBytes, Usage } from './disk.ts';
 import { parseGpt } from './gpt.ts';
-import { isZero, type MarkReading, type OwnerMark, readMark } from './mark.ts';
+import {
+  type DeviceMark,
+  isZero,
+  type MarkReading,
+  type MemberMark,
+  type OwnerMark,
+  readMark,
+} from './mark.ts';
 import { matchesPool } from './match.ts';
-import type { Note } from './note.ts';
+import { type DeviceNote, isMember, type MemberNote, NOTE_VERSION } from './note.ts';
 import type { Pool, Self } from './pool.ts';
 
 /** Why a disk is left alone, in the order in which the first that holds is named (docs/design.md). */
@@ -34,16 +41,20 @@ export type Refusal = (typeof REFUSALS)[number];
 export type Finding = { readonly reason: Refusal; readonly detail: string };
 
 export type Verdict =
-  | { readonly is: 'owned'; readonly mark: OwnerMark }
+  | { readonly is: 'owned'; readonly mark: DeviceMark }
+  /** A part of an array; the array is what is served. */
+  | { readonly is: 'member'; readonly mark: MemberMark }
+  /** The taking as a part of an array was cut short behind its note. */
+  | { readonly is: 'joining'; readonly note: MemberNote }
   /** May be taken for this pool; `resume` is the note of a taking that was cut short. */
-  | { readonly is: 'blank'; readonly pool: Pool; readonly resume: Note | undefined }
+  | { readonly is: 'blank'; readonly pool: Pool; readonly resume: DeviceNote | undefined }
   /** Named in the pool's eraseAndTake with the fingerprint of what is on it. */
   | {
       readonly is: 'erasable';
       readonly pool: Pool;
       readonly fingerprint: string;
       readonly found: readonly Finding[];
-      readonly resume: Note | undefined;
+      readonly resume: DeviceNote | undefined;
     }
   | { readonly is: 'refused'; readonly first: Finding; readonly others: readonly Finding[] };
 
@@ -74,12 +85,14 @@ export function judge(facts: DiskFacts, pools: readonly Pool[], self: Self): Ver
   const untrusted = findings.find(
     ({ reason }) => reason === 'no identity' || reason === 'duplicate identity',
   );
-  if (reading.is === 'ours' && untrusted === undefined) return { is: 'owned', mark: reading.mark };
+  if (reading.is === 'ours' && untrusted === undefined) return ours(reading.mark);
   const pool = poolsFor(facts.disk, pools)[0];
   const [first, ...others] = findings;
   if (first === undefined) {
     if (pool === undefined) throw new TypeError(`no finding and no pool for ${facts.disk.path}`);
-    return { is: 'blank', pool, resume: reading.is === 'unfinished' ? reading.note : undefined };
+    const resume = reading.is === 'unfinished' ? reading.note : undefined;
+    if (resume !== undefined && isMember(resume)) return { is: 'joining', note: resume };
+    return { is: 'blank', pool, resume };
   }
   const resume = reading.is === 'erasing' ? reading.note : undefined;
   const fingerprint = permittedFingerprint(facts, pool, resume);
@@ -88,6 +101,12 @@ export function judge(facts: DiskFacts, pools: readonly Pool[], self: Self): Ver
     return { is: 'erasable', pool, fingerprint, found: findings, resume };
   }
   return { is: 'refused', first, others };
+}
+
+function ours({ note, ...mark }: OwnerMark): Verdict {
+  return isMember(note)
+    ? { is: 'member', mark: { ...mark, note } }
+    : { is: 'owned', mark: { ...mark, note } };
 }
 
 export function poolsFor(disk: Disk, pools: readonly Pool[]): readonly Pool[] {
@@ -107,7 +126,7 @@ function readingOf(facts: DiskFacts, self: Self): MarkReading {
 function permittedFingerprint(
   { disk, content }: DiskFacts,
   pool: Pool | undefined,
-  resume: Note | undefined,
+  resume: DeviceNote | undefined,
 ): string | undefined {
   if (content.is !== 'read' || content.bytes.exclusive !== 'free') return undefined;
   const found = resume?.erased ?? content.bytes.fingerprint;
@@ -171,7 +190,9 @@ function ofMark(reading: MarkReading): Details {
     case 'copied':
       return { 'copied mark': `its note was written for the disk ${reading.note.disk}` };
     case 'newer':
-      return { 'newer mark': `format version ${reading.version}; this driver knows 1: use the newer driver` };
+      return {
+        'newer mark': `format version ${reading.version}; this driver knows up to ${NOTE_VERSION}: use the newer driver`,
+      };
     case 'damaged':
       return { 'damaged mark': reading.why };
     case 'erasing':

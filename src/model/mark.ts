@@ -1,16 +1,19 @@
 import type { Disk, DiskBytes } from './disk.ts';
 import {
+  ATTR_MADE,
   encodeGpt,
   type Gpt,
   type GptCopies,
   type GptEntry,
   parseGpt,
   TABLE_ENTRIES,
+  TYPE_MEMBER,
   TYPE_OWNER,
   usableRange,
 } from './gpt.ts';
-import { decodeNote, type Note } from './note.ts';
+import { type DeviceNote, decodeNote, isMember, type MemberNote, type Note } from './note.ts';
 import type { Self } from './pool.ts';
+import { withEntry } from './slice.ts';
 
 /** What a disk's bytes say of an owner mark. Pure: the same bytes, the same reading. */
 export type MarkReading =
@@ -20,19 +23,23 @@ export type MarkReading =
   /** Our note, and a prefix of the first table: a taking that was cut short and is finished the same way. */
   | { readonly is: 'unfinished'; readonly note: Note }
   /** Our note says that an erasing was begun, and it has not come to its end. */
-  | { readonly is: 'erasing'; readonly note: Note }
+  | { readonly is: 'erasing'; readonly note: DeviceNote }
   | { readonly is: 'ours'; readonly mark: OwnerMark }
   | { readonly is: 'another-node'; readonly note: Note }
   | { readonly is: 'copied'; readonly note: Note }
   | { readonly is: 'newer'; readonly version: number }
   | { readonly is: 'damaged'; readonly why: string };
 
-export type OwnerMark = {
-  readonly note: Note;
+export type OwnerMark<N extends Note = Note> = {
+  readonly note: N;
   readonly table: Gpt;
   /** Which copy of the table must be rewritten before anything else: a write was cut between the two. */
   readonly torn: 'none' | 'primary' | 'backup';
 };
+
+/** Of what is carved. */
+export type DeviceMark = OwnerMark<DeviceNote>;
+export type MemberMark = OwnerMark<MemberNote>;
 
 export function readMark(bytes: DiskBytes, disk: Disk, self: Self): MarkReading {
   const copies = parseGpt(bytes.head, bytes.tail, disk.logicalBlockBytes, disk.sizeBytes);
@@ -70,11 +77,14 @@ function ofNote(
     return { is: 'damaged', why: `the disk had sectors of ${note.sectorBytes} bytes when taken` };
   }
   if (table === undefined && isTakingPrefix(note, bytes)) return { is: 'unfinished', note };
-  if (note.erased !== undefined && table?.diskGuid !== note.mark) return { is: 'erasing', note };
+  if (!isMember(note) && note.erased !== undefined && table?.diskGuid !== note.mark)
+    return { is: 'erasing', note };
   if (table === undefined) return { is: 'damaged', why: 'the note is whole, no copy of the table is' };
   if (!isOwned(table)) return { is: 'damaged', why: 'the note is whole, the table is not ours' };
   if (table.diskGuid !== note.mark)
     return { is: 'damaged', why: 'note and table are of two different takings' };
+  if (isMember(note) && !bearsMember(table, note))
+    return { is: 'damaged', why: "the array's part that the note tells of is not in the table" };
   const torn = tornCopy(copies);
   const stranger = torn === 'none' ? undefined : strangerAt(bytes, copies, note.sectorBytes);
   return stranger === undefined
@@ -119,7 +129,33 @@ function isOwned(table: Gpt | undefined): boolean {
   return table?.entries.some((entry) => entry.number === 1 && entry.type === TYPE_OWNER) ?? false;
 }
 
-/** The table of a disk that was just taken: the owner partition and nothing else. */
+/** The entry of a member's table that is its part of the array. */
+const MEMBER_NUMBER = 2;
+
+function bearsMember(table: Gpt, note: MemberNote): boolean {
+  const [found, wanted] = [memberEntry(table), memberEntry(firstTable(note))];
+  return (
+    found?.type === TYPE_MEMBER &&
+    found.uuid === wanted?.uuid &&
+    found.startBytes === wanted.startBytes &&
+    found.sizeBytes === wanted.sizeBytes
+  );
+}
+
+function memberEntry({ entries }: Gpt): GptEntry | undefined {
+  return entries.find(({ number }) => number === MEMBER_NUMBER);
+}
+
+/** Whether the member's table says that the array was made; from then on it is only ever assembled. */
+export function isMade(table: Gpt): boolean {
+  return ((memberEntry(table)?.attributes ?? 0n) & ATTR_MADE) !== 0n;
+}
+
+export function withMade(table: Gpt): Gpt {
+  return withEntry(table, MEMBER_NUMBER, (entry) => ({ ...entry, attributes: entry.attributes | ATTR_MADE }));
+}
+
+/** The table of a disk that was just taken: the owner partition, of a member its part of the array, and nothing else. */
 export function firstTable(note: Note): Gpt {
   const usable = usableRange(note.diskBytes, note.sectorBytes);
   const owner: GptEntry = {
@@ -136,7 +172,19 @@ export function firstTable(note: Note): Gpt {
     sectorBytes: note.sectorBytes,
     firstUsableBytes: usable.start,
     usableEndBytes: usable.end,
-    entries: [owner],
+    entries: isMember(note) ? [owner, memberPart(note, owner.startBytes + owner.sizeBytes)] : [owner],
+  };
+}
+
+function memberPart({ memberPartition, memberBytes }: MemberNote, startBytes: bigint): GptEntry {
+  return {
+    number: MEMBER_NUMBER,
+    type: TYPE_MEMBER,
+    uuid: memberPartition,
+    startBytes,
+    sizeBytes: memberBytes,
+    attributes: 0n,
+    name: 'instance-store-csi-member',
   };
 }
 

@@ -1,13 +1,48 @@
 import { createHash } from 'node:crypto';
-import type { ArrayLevel, Carving } from './pool.ts';
+import { type Carving, RAID_LEVELS, type RaidLevel } from './pool.ts';
 import { parseUuid, type Uuid } from './uuid.ts';
 
 /**
  * The note on partition 1: why this disk is ours, readable with `dd | head`. Text, then JSON, then a SHA-256 of
  * all before it. It is written before the table that makes it count.
  */
-export type Note = {
-  readonly formatVersion: 1;
+export type Note = DeviceNote | MemberNote;
+/** Of what is carved. */
+export type DeviceNote = DiskNote | ArrayNote;
+
+/** Of a disk that is a device by itself. */
+export type DiskNote = Common & Erasable & { readonly formatVersion: 1; readonly array: 'none' };
+
+/** Of a disk that is a part of an array. */
+export type MemberNote = Common &
+  OfArray & {
+    readonly role: 'member';
+    /** The UUID in md's superblocks, and the mark of the array. */
+    readonly arrayUuid: Uuid;
+    /** PARTUUID of partition 2, see `ownerPartition`. */
+    readonly memberPartition: Uuid;
+    /** 1 for those that the array was made of, one more for each replacement: the highest knows the members. */
+    readonly revision: number;
+  };
+
+/** Of an array, which is found again by its mark under whatever name. */
+export type ArrayNote = Common & Erasable & OfArray & { readonly role: 'array' };
+
+type Erasable = {
+  /** Fingerprint of what is being erased to take the disk, until the table is written: a cut erasing goes on. */
+  readonly erased: string | undefined;
+};
+
+type OfArray = {
+  readonly formatVersion: 2;
+  readonly array: RaidLevel;
+  /** 0 where nothing is striped. */
+  readonly chunkBytes: bigint;
+  /** Size of partition 2 of every member. */
+  readonly memberBytes: bigint;
+};
+
+type Common = {
   readonly driver: string;
   readonly pool: string;
   readonly node: string;
@@ -19,22 +54,23 @@ export type Note = {
   readonly disk: string;
   readonly diskBytes: bigint;
   readonly sectorBytes: number;
-  readonly array: ArrayLevel;
   readonly carving: Carving;
-  /** Identities of all disks of the array; a single disk: itself. */
+  /** Identities of all disks of the array, in the order of their places in it; a single disk: itself. */
   readonly members: readonly string[];
   readonly takenAt: string;
-  /** Fingerprint of what is being erased to take the disk, until the table is written: a cut erasing goes on. */
-  readonly erased: string | undefined;
 };
 
-const NOTE_VERSION = 1;
+export const NOTE_VERSION = 2;
 export const NOTE_OFFSET = 1024n ** 2n;
 /** A note never needs more; one block is written at once. */
 export const NOTE_BYTES_MAX = 8192;
 const BLOCK = 4096;
 
 const TITLE = 'instance-store-csi owner mark, format version ';
+
+export function isMember(note: Note): note is MemberNote {
+  return note.array !== 'none' && note.role === 'member';
+}
 
 export type NoteReading =
   | { readonly is: 'none' }
@@ -47,8 +83,10 @@ export function encodeNote(note: Note): Uint8Array {
   const text = [
     `${TITLE}${note.formatVersion}`,
     `This disk belongs to the CSI driver ${note.driver} on node ${note.node}, pool ${note.pool}.`,
-    'Kubernetes volumes live on it. To see which: instance-store-csi status',
-    JSON.stringify({ ...note, diskBytes: note.diskBytes.toString() }, undefined, 2),
+    isMember(note)
+      ? `It is one of ${note.members.length} disks of an array, ${note.array}. To see more: instance-store-csi status`
+      : 'Kubernetes volumes live on it. To see which: instance-store-csi status',
+    JSON.stringify(note, (_key, value) => (typeof value === 'bigint' ? value.toString() : value), 2),
     '',
   ].join('\n');
   const whole = Buffer.from(`${text}sha256 ${sha256(text)}\n`);
@@ -78,9 +116,9 @@ function sha256(text: string): string {
 }
 
 function fromJson(json: string): NoteReading {
-  let raw: Readonly<Record<string, unknown>>;
+  let raw: Raw;
   try {
-    raw = JSON.parse(json) as Readonly<Record<string, unknown>>;
+    raw = JSON.parse(json) as Raw;
   } catch {
     return { is: 'torn', why: 'no JSON in it' };
   }
@@ -90,33 +128,70 @@ function fromJson(json: string): NoteReading {
     : { is: 'note', note };
 }
 
-function noteFrom(raw: Readonly<Record<string, unknown>>): Note | undefined {
-  const text = (key: string): string => (typeof raw[key] === 'string' ? raw[key] : '');
-  const mark = parseUuid(text('mark'));
-  const ownerPartition = parseUuid(text('ownerPartition'));
-  const carving = text('carving');
-  const members = raw.members;
-  const needed = ['driver', 'pool', 'node', 'machine', 'disk', 'takenAt'].every((key) => text(key) !== '');
+type Raw = Readonly<Record<string, unknown>>;
+
+function noteFrom(raw: Raw): Note | undefined {
+  const common = commonFrom(raw);
+  if (common === undefined) return undefined;
+  const erased = textOf(raw, 'erased') || undefined;
+  if (raw.formatVersion === 1)
+    return raw.array === 'none' ? { formatVersion: 1, ...common, array: 'none', erased } : undefined;
+  const ofArray = ofArrayFrom(raw);
+  if (ofArray === undefined) return undefined;
+  if (raw.role === 'array') return { ...common, ...ofArray, role: 'array', erased };
+  const [arrayUuid, memberPartition] = [uuidOf(raw, 'arrayUuid'), uuidOf(raw, 'memberPartition')];
+  const { revision } = raw;
+  if (raw.role !== 'member' || arrayUuid === undefined || memberPartition === undefined) return undefined;
+  if (typeof revision !== 'number' || !Number.isSafeInteger(revision)) return undefined;
+  return { ...common, ...ofArray, role: 'member', arrayUuid, memberPartition, revision };
+}
+
+function commonFrom(raw: Raw): Common | undefined {
+  const [mark, ownerPartition] = [uuidOf(raw, 'mark'), uuidOf(raw, 'ownerPartition')];
+  const { carving, members, sectorBytes } = raw;
+  const diskBytes = bytesOf(raw, 'diskBytes');
+  const needed = ['driver', 'pool', 'node', 'machine', 'disk', 'takenAt'].every(
+    (key) => textOf(raw, key) !== '',
+  );
   if (!needed || mark === undefined || ownerPartition === undefined) return undefined;
-  if (raw.array !== 'none' || (carving !== 'whole' && carving !== 'partition')) return undefined;
-  if (!/^[0-9]+$/.test(text('diskBytes')) || typeof raw.sectorBytes !== 'number') return undefined;
+  if (carving !== 'whole' && carving !== 'partition') return undefined;
+  if (diskBytes === undefined || typeof sectorBytes !== 'number') return undefined;
   if (!Array.isArray(members) || !members.every((one): one is string => typeof one === 'string'))
     return undefined;
   return {
-    formatVersion: 1,
-    driver: text('driver'),
-    pool: text('pool'),
-    node: text('node'),
-    machine: text('machine'),
+    driver: textOf(raw, 'driver'),
+    pool: textOf(raw, 'pool'),
+    node: textOf(raw, 'node'),
+    machine: textOf(raw, 'machine'),
     mark,
     ownerPartition,
-    disk: text('disk'),
-    diskBytes: BigInt(text('diskBytes')),
-    sectorBytes: raw.sectorBytes,
-    array: 'none',
+    disk: textOf(raw, 'disk'),
+    diskBytes,
+    sectorBytes,
     carving,
     members,
-    takenAt: text('takenAt'),
-    erased: text('erased') === '' ? undefined : text('erased'),
+    takenAt: textOf(raw, 'takenAt'),
   };
+}
+
+function ofArrayFrom(raw: Raw): OfArray | undefined {
+  const array = RAID_LEVELS.find((level) => level === raw.array);
+  const [chunkBytes, memberBytes] = [bytesOf(raw, 'chunkBytes'), bytesOf(raw, 'memberBytes')];
+  if (raw.formatVersion !== 2 || array === undefined) return undefined;
+  if (chunkBytes === undefined || memberBytes === undefined) return undefined;
+  return { formatVersion: 2, array, chunkBytes, memberBytes };
+}
+
+function textOf(raw: Raw, key: string): string {
+  const value = raw[key];
+  return typeof value === 'string' ? value : '';
+}
+
+function uuidOf(raw: Raw, key: string): Uuid | undefined {
+  return parseUuid(textOf(raw, key));
+}
+
+function bytesOf(raw: Raw, key: string): bigint | undefined {
+  const text = textOf(raw, key);
+  return /^[0-9]+$/.test(text) ? BigInt(text) : undefined;
 }

@@ -3,7 +3,19 @@ import type { OrphanPolicy } from './orphan.ts';
 /** The configuration, decoded. See docs/operations.md for the file. */
 
 export type Carving = 'whole' | 'partition';
-export type ArrayLevel = 'none';
+export const RAID_LEVELS = ['raid0', 'raid1', 'raid10'] as const;
+export type RaidLevel = (typeof RAID_LEVELS)[number];
+
+/** How several disks become one device (Linux md). */
+export type Raid = {
+  readonly level: RaidLevel;
+  /** How many disks one array has; undefined: all that are there when nothing new came for `settleMs`. */
+  readonly count: number | undefined;
+  /** How long a disk that is late is waited for. */
+  readonly settleMs: number;
+  /** What lies on one disk before the next one's turn; 0 for raid1, which has no stripes. */
+  readonly chunkBytes: bigint;
+};
 export type Sanitize =
   | { readonly method: 'discard' }
   | { readonly method: 'zero' }
@@ -28,7 +40,7 @@ export type Pool = {
   readonly match: readonly DiskMatch[];
   readonly minSizeBytes: bigint;
   readonly eraseAndTake: readonly EraseAndTake[];
-  readonly array: ArrayLevel;
+  readonly array: 'none' | Raid;
   readonly carving: Carving;
   readonly sanitize: Sanitize;
 };

@@ -3,7 +3,7 @@ import type { Wish } from '../model/allocate.ts';
 import type { Answer } from '../model/answer.ts';
 import type { Carved } from '../model/carved.ts';
 import type { Disk, SliceNode } from '../model/disk.ts';
-import type { OwnerMark } from '../model/mark.ts';
+import type { DeviceMark } from '../model/mark.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { Device, Placed } from './device.ts';
 
@@ -20,7 +20,7 @@ type BeforeWrite = (planned: PlannedSlice) => Promise<void>;
  */
 export type Carver = {
   /** @throws DriverError `host-failed`, `unknown` when the metadata cannot be read */
-  read(exec: Exec, disk: Disk, mark: OwnerMark): Promise<Carved>;
+  read(exec: Exec, disk: Disk, mark: DeviceMark): Promise<Carved>;
   /** @returns false when there is no room, and then nothing was written */
   carve(exec: Exec, device: Device, wish: Wish, beforeWrite: BeforeWrite): Promise<boolean>;
   /** The slice's device as the kernel shows it, if it does. */

@@ -1,7 +1,7 @@
 import type { Carved } from '../model/carved.ts';
 import type { Disk } from '../model/disk.ts';
 import type { Gpt } from '../model/gpt.ts';
-import type { Note } from '../model/note.ts';
+import type { DeviceNote } from '../model/note.ts';
 import type { Slice } from '../model/slice.ts';
 import type { Uuid } from '../model/uuid.ts';
 import { createDiskLock, type DiskLock } from './lock.ts';
@@ -12,7 +12,7 @@ import { createDiskLock, type DiskLock } from './lock.ts';
  * the disk was looked at again.
  */
 export class Device {
-  readonly note: Note;
+  readonly note: DeviceNote;
   readonly disk: Disk;
   readonly lock: DiskLock = createDiskLock();
   /** In words, when the configuration wants something else: what is on it is served, nothing new is put on it. */
@@ -21,7 +21,7 @@ export class Device {
   table: Gpt;
   carved: Carved;
 
-  constructor(disk: Disk, note: Note, table: Gpt, carved: Carved, differs: string | undefined) {
+  constructor(disk: Disk, note: DeviceNote, table: Gpt, carved: Carved, differs: string | undefined) {
     this.disk = disk;
     this.note = note;
     this.table = table;

@@ -3,7 +3,7 @@ import { type ByteRange, zeroCommand } from '../host/blkdiscard.ts';
 import { readCommand } from '../host/dd.ts';
 import type { Exec } from '../host/exec.ts';
 import { readPartition } from '../host/sysfs.ts';
-import { allocate, growableTo } from '../model/allocate.ts';
+import { allocate, cutOf, growableTo } from '../model/allocate.ts';
 import { formatBytes } from '../model/bytes.ts';
 import { carvedByTable } from '../model/carved.ts';
 import type { SliceNode } from '../model/disk.ts';
@@ -26,10 +26,10 @@ import { changeTable, expectKnownTable, expectSameDisk } from './table.ts';
 
 /** Slices that are partitions: the carvings `partition` and `whole`. The table is all the metadata there is. */
 export const partitionCarver: Carver = {
-  read: async (_exec, _disk, { table, note }) => carvedByTable(table, note.carving),
+  read: async (_exec, _disk, { table, note }) => carvedByTable(table, note),
 
   async carve(exec, device, wish, beforeWrite) {
-    const entry = allocate(device.table, device.note.carving, wish);
+    const entry = allocate(device.table, cutOf(device.note), wish);
     if (entry === undefined) return false;
     await beforeWrite({ id: wish.handle, generation: generationOf(entry), sizeBytes: entry.sizeBytes });
     await change(exec, device, (table) => withAddedEntry(table, entry));
@@ -79,7 +79,7 @@ export const partitionCarver: Carver = {
 
 async function change(exec: Exec, device: Device, to: (table: Gpt) => Gpt): Promise<void> {
   await changeTable(exec, device, to);
-  device.carved = carvedByTable(device.table, device.note.carving);
+  device.carved = carvedByTable(device.table, device.note);
 }
 
 async function growEntry(exec: Exec, placed: Placed, entry: GptEntry, sizeBytes: bigint): Promise<void> {

@@ -2,7 +2,7 @@ import type { UseFacts } from '../host/usage.ts';
 import type { Disk } from '../model/disk.ts';
 import type { OwnerMark } from '../model/mark.ts';
 import { matchesPool } from '../model/match.ts';
-import type { Note } from '../model/note.ts';
+import type { DeviceNote } from '../model/note.ts';
 import type { Pool } from '../model/pool.ts';
 import type { KernelDecision } from '../model/reconcile.ts';
 import type { Step } from '../model/step.ts';
@@ -17,6 +17,7 @@ export function planDisks(look: Look): readonly Step[] {
 export function planDisk({ disk, verdict }: Looked, uses: UseFacts): readonly Step[] {
   switch (verdict.is) {
     case 'owned':
+    case 'member':
       return planOwned(disk, verdict.mark, uses);
     case 'blank': {
       const because = verdict.resume === undefined ? 'blank' : 'a taking was cut short';
@@ -26,6 +27,7 @@ export function planDisk({ disk, verdict }: Looked, uses: UseFacts): readonly St
       const { pool, fingerprint } = verdict;
       return [{ kind: 'eraseAndTake', because: 'named in eraseAndTake', disk: disk.path, pool, fingerprint }];
     }
+    case 'joining':
     case 'refused':
       return [];
   }
@@ -57,11 +59,12 @@ const KERNEL_STEPS: {
 };
 
 /** In words, when the configuration asks for something else than the mark says. The mark wins. */
-export function differenceOf(note: Note, disk: Disk, pools: readonly Pool[]): string | undefined {
+export function differenceOf(note: DeviceNote, disk: Disk, pools: readonly Pool[]): string | undefined {
   const pool = pools.find(({ name }) => name === note.pool);
   if (pool === undefined) return `the configuration has no pool ${note.pool}`;
   if (pool.carving !== note.carving)
     return `carved as ${note.carving}, pool ${pool.name} now says ${pool.carving}`;
-  if (pool.array !== note.array) return `array ${note.array}, pool ${pool.name} now says ${pool.array}`;
+  const level = pool.array === 'none' ? 'none' : pool.array.level;
+  if (level !== note.array) return `array ${note.array}, pool ${pool.name} now says ${level}`;
   return matchesPool(disk, pool) ? undefined : `pool ${pool.name} no longer matches it`;
 }

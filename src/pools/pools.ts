@@ -1,7 +1,7 @@
 import { maxOf } from '../model/bytes.ts';
 import { messageOf } from '../model/errors.ts';
 import { poolsFor } from '../model/judge.ts';
-import type { OwnerMark } from '../model/mark.ts';
+import type { DeviceMark } from '../model/mark.ts';
 import type { Pool } from '../model/pool.ts';
 import { describeStep, type Step } from '../model/step.ts';
 import type { Uuid } from '../model/uuid.ts';
@@ -141,7 +141,11 @@ export class Pools {
     }
   }
 
-  private async run(step: Step, looked: Looked, mark: OwnerMark | undefined): Promise<OwnerMark | undefined> {
+  private async run(
+    step: Step,
+    looked: Looked,
+    mark: DeviceMark | undefined,
+  ): Promise<DeviceMark | undefined> {
     const startedAtMs = performance.now();
     const taken = await runDiskStep(this.context, step, looked, mark);
     const durationMs = performance.now() - startedAtMs;
@@ -153,7 +157,7 @@ export class Pools {
     return taken;
   }
 
-  private async serve(looked: Looked, mark: OwnerMark, seen: Look): Promise<void> {
+  private async serve(looked: Looked, mark: DeviceMark, seen: Look): Promise<void> {
     const { disk } = looked;
     const differs = differenceOf(mark.note, disk, this.context.configuration.pools);
     const carved = await readCarved(this.context.exec, disk, mark);
@@ -183,8 +187,8 @@ async function runDiskStep(
   context: PoolsContext,
   step: Step,
   { disk }: Looked,
-  mark: OwnerMark | undefined,
-): Promise<OwnerMark | undefined> {
+  mark: DeviceMark | undefined,
+): Promise<DeviceMark | undefined> {
   const entry =
     'number' in step ? mark?.table.entries.find(({ number }) => number === step.number) : undefined;
   switch (step.kind) {

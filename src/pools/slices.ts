@@ -5,7 +5,7 @@ import type { Answer } from '../model/answer.ts';
 import type { Carved } from '../model/carved.ts';
 import type { Disk, SliceNode } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
-import type { OwnerMark } from '../model/mark.ts';
+import type { DeviceMark } from '../model/mark.ts';
 import type { Carving } from '../model/pool.ts';
 import type { Slice } from '../model/slice.ts';
 import type { Carver, PlannedSlice } from './carver.ts';
@@ -19,7 +19,7 @@ const CARVERS: { readonly [C in Carving]: Carver } = { whole: partitionCarver, p
 const carverOf = ({ note }: Pick<Device, 'note'>): Carver => CARVERS[note.carving];
 
 /** What a disk of ours bears, out of its own metadata. @throws DriverError `host-failed`, `unknown` */
-export function readCarved(exec: Exec, disk: Disk, mark: OwnerMark): Promise<Carved> {
+export function readCarved(exec: Exec, disk: Disk, mark: DeviceMark): Promise<Carved> {
   return carverOf(mark).read(exec, disk, mark);
 }
 

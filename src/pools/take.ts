@@ -9,8 +9,8 @@ import { minOf } from '../model/bytes.ts';
 import type { Content, Disk } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import { judge, type Verdict } from '../model/judge.ts';
-import { firstTable, type OwnerMark, readMark } from '../model/mark.ts';
-import { encodeNote, NOTE_OFFSET, type Note } from '../model/note.ts';
+import { type DeviceMark, firstTable, type OwnerMark, readMark } from '../model/mark.ts';
+import { type DeviceNote, type DiskNote, encodeNote, NOTE_OFFSET, type Note } from '../model/note.ts';
 import type { Pool, Self } from '../model/pool.ts';
 import { uuid } from '../model/uuid.ts';
 import type { PoolsContext } from './context.ts';
@@ -35,30 +35,30 @@ async function expectUndisturbed({ disk, expectHeld }: Taking): Promise<void> {
  * Order: note, then table (law 1; design.md, "What is on a disk"); a kill in between is finished by the next taking.
  * @throws DriverError `inaccessible`, `unknown` (it is no longer as it was judged), `host-failed`
  */
-export function takeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<OwnerMark> {
+export function takeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<DeviceMark> {
   return whileHeld(context.exec, disk.path, (expectHeld) => takeHeld({ context, disk, expectHeld }, pool));
 }
 
-async function takeHeld(taking: Taking, pool: Pool): Promise<OwnerMark> {
+async function takeHeld(taking: Taking, pool: Pool): Promise<DeviceMark> {
   const { context, disk } = taking;
   const verdict = await judgeAnew(context, disk);
   if (verdict.is !== 'blank' || verdict.pool.name !== pool.name) throw changed(disk, verdict);
   const note = verdict.resume ?? newNote(disk, pool, context.self, undefined);
   if (verdict.resume === undefined) await writeNote(taking, note);
-  return writeFirstTable(taking, note);
+  return finishTaking(taking, note);
 }
 
 /**
  * Erases a disk that the configuration names together with the fingerprint of what is on it, and takes it. The note
  * goes first and tells what is being erased, so that a kill leaves a disk that explains itself.
  */
-export function eraseAndTakeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<OwnerMark> {
+export function eraseAndTakeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<DeviceMark> {
   return whileHeld(context.exec, disk.path, (expectHeld) =>
     eraseAndTakeHeld({ context, disk, expectHeld }, pool),
   );
 }
 
-async function eraseAndTakeHeld(taking: Taking, pool: Pool): Promise<OwnerMark> {
+async function eraseAndTakeHeld(taking: Taking, pool: Pool): Promise<DeviceMark> {
   const { context, disk } = taking;
   const verdict = await judgeAnew(context, disk);
   if (verdict.is !== 'erasable' || verdict.pool.name !== pool.name) throw changed(disk, verdict);
@@ -67,7 +67,7 @@ async function eraseAndTakeHeld(taking: Taking, pool: Pool): Promise<OwnerMark> 
   const noteBytes = BigInt(encodeNote(note).length);
   await zeroRange(taking, NOTE_OFFSET + noteBytes, disk.sizeBytes, noteBytes);
   await zeroRange(taking, 0n, NOTE_OFFSET, disk.sizeBytes - NOTE_OFFSET);
-  return writeFirstTable(taking, note);
+  return finishTaking(taking, note);
 }
 
 async function judgeAnew(context: PoolsContext, disk: Disk): Promise<Verdict> {
@@ -97,7 +97,7 @@ function changed(disk: Disk, verdict: Verdict): DriverError {
   );
 }
 
-function newNote(disk: Disk, pool: Pool, self: Self, erased: string | undefined): Note {
+function newNote(disk: Disk, pool: Pool, self: Self, erased: string | undefined): DiskNote {
   const identity = disk.identity ?? '';
   return {
     formatVersion: 1,
@@ -108,7 +108,7 @@ function newNote(disk: Disk, pool: Pool, self: Self, erased: string | undefined)
     disk: identity,
     diskBytes: disk.sizeBytes,
     sectorBytes: disk.logicalBlockBytes,
-    array: pool.array,
+    array: 'none',
     carving: pool.carving,
     members: [identity],
     takenAt: new Date().toISOString(),
@@ -128,17 +128,20 @@ async function writeNote(taking: Taking, note: Note): Promise<void> {
 }
 
 /** A note that still permits an erasing is written anew first: a mark that is whole must not permit another one. */
-async function writeFirstTable(taking: Taking, kept: Note): Promise<OwnerMark> {
-  const { context, disk } = taking;
-  const note: Note = { ...kept, erased: undefined };
+async function finishTaking(taking: Taking, kept: DeviceNote): Promise<DeviceMark> {
+  const note = { ...kept, erased: undefined };
   if (kept.erased !== undefined) await writeNote(taking, note);
+  return writeFirstTable<DeviceNote>(taking, note);
+}
+
+async function writeFirstTable<N extends Note>(taking: Taking, note: N): Promise<OwnerMark<N>> {
+  const { context, disk } = taking;
   const table = firstTable(note);
   await expectUndisturbed(taking);
   await writeTable(context.exec, disk, table);
   const mark = await readOwnMark(context, disk);
-  const owner = table.entries[0];
-  if (owner !== undefined) await addPartition(context.exec, disk, owner);
-  return mark;
+  for (const entry of table.entries) await addPartition(context.exec, disk, entry);
+  return { ...mark, note };
 }
 
 /** @throws DriverError `host-failed` when the disk does not read as ours */

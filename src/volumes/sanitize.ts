@@ -1,6 +1,7 @@
 import { type ByteRange, discardCommand } from '../host/blkdiscard.ts';
 import { shredCommand } from '../host/dd.ts';
 import { canDiscard } from '../host/sysfs.ts';
+import { isMirrored } from '../model/array.ts';
 import { assertNever, messageOf } from '../model/errors.ts';
 import type { Sanitize } from '../model/pool.ts';
 import type { Uuid } from '../model/uuid.ts';
@@ -136,11 +137,12 @@ class Stopped extends Error {}
 
 /**
  * As the pool says now; a pool that the configuration no longer has gets zeros, the surest of the quick ways, and so
- * does a disk that takes no discards.
+ * do a disk that takes no discards and a mirror: discarded blocks may read differently on its disks.
  */
 async function sanitizeFor(context: VolumesContext, { device }: Placed): Promise<Sanitize> {
   const pool = context.pools.pools().find(({ name }) => name === device.note.pool);
   const wanted = pool?.sanitize ?? { method: 'zero' };
-  const possible = wanted.method !== 'discard' || (await canDiscard(device.disk.name));
+  if (wanted.method !== 'discard') return wanted;
+  const possible = !isMirrored(device.note.array) && (await canDiscard(device.disk.name));
   return possible ? wanted : { method: 'zero' };
 }

@@ -4,11 +4,11 @@ import { gunzipSync } from 'node:zlib';
 import { GIB, MIB } from '../../src/model/bytes.ts';
 import type { Disk, DiskBytes } from '../../src/model/disk.ts';
 import type { Gpt, GptEntry } from '../../src/model/gpt.ts';
-import type { Note } from '../../src/model/note.ts';
+import type { ArrayNote, DiskNote, MemberNote, Note } from '../../src/model/note.ts';
 import { uuid } from '../../src/model/uuid.ts';
 
 /**
- * Disks of format version 1 as they were when it was fixed, and one of a version to come. Each folder holds what the
+ * Disks of format versions 1 and 2 as they were when these were fixed, and one of a version to come. Each folder holds what the
  * driver reads of a disk: its first 64 KiB, 8 KiB from 1 MiB on and its last 64 KiB, compressed. The tables of
  * 512-byte sectors were written by sfdisk 2.38.1. What is said of them here is written out and shares nothing with
  * the code: these files never change, and disks in the field are like them.
@@ -16,7 +16,7 @@ import { uuid } from '../../src/model/uuid.ts';
 
 const SIZE_BYTES = GIB;
 
-const NOTE: Note = {
+const NOTE: DiskNote = {
   formatVersion: 1,
   driver: 'instance-store.csi.dev',
   pool: 'fast',
@@ -34,6 +34,39 @@ const NOTE: Note = {
   erased: undefined,
 };
 
+const ARRAY_UUID = uuid('c0ffee00-5b2f-4c3d-8e8f-a0b1c2d3e4f5');
+
+const OF_ARRAY = {
+  formatVersion: 2,
+  array: 'raid0',
+  chunkBytes: 524288n,
+  memberBytes: 1021n * MIB,
+  members: ['nvme.1d0f-4157533031-01', 'nvme.1d0f-4157533032-01'],
+} as const;
+
+const { erased: _, ...TAKEN } = NOTE;
+
+const MEMBER_NOTE: MemberNote = {
+  ...TAKEN,
+  ...OF_ARRAY,
+  role: 'member',
+  arrayUuid: ARRAY_UUID,
+  memberPartition: uuid('b1a0e5f4-d3c2-4f8e-a9d3-c4f2b50a4e1c'),
+  revision: 1,
+};
+
+/** Two members without the MiB that md keeps at the start of each. */
+const ARRAY_BYTES = 2040n * MIB;
+
+const ARRAY_NOTE: ArrayNote = {
+  ...NOTE,
+  ...OF_ARRAY,
+  mark: ARRAY_UUID,
+  disk: `md:${ARRAY_UUID}`,
+  diskBytes: ARRAY_BYTES,
+  role: 'array',
+};
+
 const OWNER: GptEntry = {
   number: 1,
   type: uuid('0e3b39c1-2084-47fa-a09c-553e1b1dbbc3'),
@@ -42,6 +75,16 @@ const OWNER: GptEntry = {
   sizeBytes: MIB,
   attributes: 0n,
   name: 'instance-store-csi',
+};
+
+const MEMBER: GptEntry = {
+  number: 2,
+  type: uuid('62440746-3730-44bc-b23f-f4292c13740a'),
+  uuid: MEMBER_NOTE.memberPartition,
+  startBytes: 2n * MIB,
+  sizeBytes: OF_ARRAY.memberBytes,
+  attributes: 1n << 48n,
+  name: 'instance-store-csi-member',
 };
 
 const VOLUME = uuid('478626e7-634c-4af3-a531-30d16deffc79');
@@ -116,10 +159,27 @@ export const IMAGES: readonly Image[] = [
     note: { ...NOTE, sectorBytes: 4096, carving: 'whole' },
     table: { ...TABLE, sectorBytes: 4096, usableEndBytes: SIZE_BYTES - 4096n - 32768n },
   },
+  {
+    folder: 'v2-member',
+    what: 'a member of an array that was made',
+    note: MEMBER_NOTE,
+    table: { ...TABLE, entries: [OWNER, MEMBER] },
+  },
+  {
+    folder: 'v2-array',
+    what: 'an array with slices in every state',
+    note: ARRAY_NOTE,
+    table: {
+      ...TABLE,
+      diskGuid: ARRAY_UUID,
+      usableEndBytes: ARRAY_BYTES - 512n - 32768n,
+      entries: [OWNER, ...SLICES],
+    },
+  },
 ];
 
 /** A disk of a driver to come: the title is all that every version shares. */
-export const NEWER = { folder: 'v2-newer', version: 2, note: NOTE } as const;
+export const NEWER = { folder: 'v3-newer', version: 3, note: NOTE } as const;
 
 export function bytesOf(folder: string): DiskBytes {
   const part = (name: string): Uint8Array =>

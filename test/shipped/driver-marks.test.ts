@@ -30,13 +30,13 @@ const MARKED: readonly {
   {
     name: 'a newer mark',
     want: 'newer mark',
-    detail: /format version 2; this driver knows 1: use the newer driver/,
+    detail: /format version 3; this driver knows up to 2: use the newer driver/,
     takenBy: 'us',
     alter: (image) =>
       rewriteNote(image, (text) =>
         text
-          .replace('format version 1', 'format version 2')
-          .replace('"formatVersion": 1', '"formatVersion": 2'),
+          .replace('format version 1', 'format version 3')
+          .replace('"formatVersion": 1', '"formatVersion": 3'),
       ),
   },
   {

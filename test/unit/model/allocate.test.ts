@@ -1,9 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { allocate, freeBytes, gaps, growableTo, sizeFor, type Wish } from '../../../src/model/allocate.ts';
+import {
+  allocate,
+  type Cut,
+  freeBytes,
+  gaps,
+  growableTo,
+  sizeFor,
+  type Wish,
+} from '../../../src/model/allocate.ts';
 import { GIB, MIB } from '../../../src/model/bytes.ts';
 import { type Gpt, TYPE_QUARANTINE, TYPE_VOLUME } from '../../../src/model/gpt.ts';
 import { firstTable } from '../../../src/model/mark.ts';
-import type { Carving } from '../../../src/model/pool.ts';
 import { withAddedEntry } from '../../../src/model/slice.ts';
 import type { SizeRange } from '../../../src/model/volume.ts';
 import { HANDLE, NOTE } from './fixtures.ts';
@@ -11,7 +18,8 @@ import { HANDLE, NOTE } from './fixtures.ts';
 const EMPTY = firstTable(NOTE);
 /** 10 GiB without the first two MiB and the one that the backup copy lies in. */
 const USABLE = 10n * GIB - 3n * MIB;
-const PARTITION: Carving = 'partition';
+const PARTITION: Cut = { carving: 'partition', alignBytes: MIB };
+const WHOLE: Cut = { carving: 'whole', alignBytes: MIB };
 
 const asked = (requiredBytes?: bigint, limitBytes?: bigint): SizeRange => ({ requiredBytes, limitBytes });
 const wish = (size: SizeRange, minimumBytes = 0n): Wish => ({
@@ -143,13 +151,13 @@ describe('allocate() of a whole device', () => {
     ['nothing when more was asked for', asked(USABLE + 1n), 0n, undefined],
     ['nothing when the filesystem needs more', asked(), USABLE + 1n, undefined],
   ])('gives %s', (_what, size, minimumBytes, sizeBytes) => {
-    expect(allocate(EMPTY, 'whole', wish(size, minimumBytes))?.sizeBytes).toBe(sizeBytes);
+    expect(allocate(EMPTY, WHOLE, wish(size, minimumBytes))?.sizeBytes).toBe(sizeBytes);
   });
 
   it.each([TYPE_VOLUME, TYPE_QUARANTINE])('gives nothing while a slice of type %s is there', (type) => {
     const table = tableOf([2n, 1n, type]);
-    expect(allocate(table, 'whole', wish(asked()))).toBeUndefined();
-    expect(freeBytes(table, 'whole')).toEqual({ totalBytes: 0n, largestBytes: 0n });
+    expect(allocate(table, WHOLE, wish(asked()))).toBeUndefined();
+    expect(freeBytes(table, WHOLE)).toEqual({ totalBytes: 0n, largestBytes: 0n });
   });
 });
 
@@ -177,11 +185,9 @@ describe('freeBytes()', () => {
 
 describe('gaps()', () => {
   it('says what may grow into each', () => {
-    expect(gaps(tableOf([10n, 5n], [20n, 7n, TYPE_QUARANTINE])).map((gap) => gap.behindBytes / MIB)).toEqual([
-      0n,
-      5n,
-      0n,
-    ]);
+    expect(
+      gaps(tableOf([10n, 5n], [20n, 7n, TYPE_QUARANTINE]), MIB).map((gap) => gap.behindBytes / MIB),
+    ).toEqual([0n, 5n, 0n]);
   });
 });
 

@@ -2,7 +2,14 @@ import { GIB, MIB } from '../../../src/model/bytes.ts';
 import type { Disk, DiskBytes, Usage } from '../../../src/model/disk.ts';
 import { encodeGpt, type Gpt, type GptRegion } from '../../../src/model/gpt.ts';
 import type { DiskFacts } from '../../../src/model/judge.ts';
-import { encodeNote, NOTE_OFFSET, type Note } from '../../../src/model/note.ts';
+import {
+  type ArrayNote,
+  type DiskNote,
+  encodeNote,
+  type MemberNote,
+  NOTE_OFFSET,
+  type Note,
+} from '../../../src/model/note.ts';
 import type { Pool, Self } from '../../../src/model/pool.ts';
 import { uuid } from '../../../src/model/uuid.ts';
 
@@ -45,7 +52,7 @@ export const DISK: Disk = {
 
 export const UNUSED: Usage = { root: false, mounts: [], swaps: [], holders: [] };
 
-export const NOTE: Note = {
+export const NOTE: DiskNote = {
   formatVersion: 1,
   driver: SELF.driver,
   pool: POOL.name,
@@ -61,6 +68,36 @@ export const NOTE: Note = {
   members: [DISK.identity ?? ''],
   takenAt: '2026-01-02T03:04:05.678Z',
   erased: undefined,
+};
+
+const { erased: _, ...TAKEN } = NOTE;
+
+/** Of the first of two disks that are a raid0 together. */
+export const MEMBER_NOTE: MemberNote = {
+  ...TAKEN,
+  formatVersion: 2,
+  array: 'raid0',
+  members: [NOTE.disk, 'nvme.1d0f-4157533031-02'],
+  chunkBytes: 524288n,
+  memberBytes: 10237n * MIB,
+  role: 'member',
+  arrayUuid: uuid('aaaaaaaa-2222-4333-8444-555555555555'),
+  memberPartition: uuid('99999999-8888-4777-a666-444444444444'),
+  revision: 1,
+};
+
+/** Of that raid0; each member keeps a MiB for md itself. */
+export const ARRAY_NOTE: ArrayNote = {
+  ...NOTE,
+  formatVersion: 2,
+  array: 'raid0',
+  members: MEMBER_NOTE.members,
+  chunkBytes: MEMBER_NOTE.chunkBytes,
+  memberBytes: MEMBER_NOTE.memberBytes,
+  role: 'array',
+  mark: MEMBER_NOTE.arrayUuid,
+  disk: `md:${MEMBER_NOTE.arrayUuid}`,
+  diskBytes: 2n * 10236n * MIB,
 };
 
 export const HANDLE = uuid('0a1b2c3d-4e5f-8123-9abc-def012345678');

@@ -4,7 +4,7 @@ import type { DiskBytes } from '../../../src/model/disk.ts';
 import { encodeGpt, parseGpt } from '../../../src/model/gpt.ts';
 import { judge } from '../../../src/model/judge.ts';
 import { firstTable, readMark } from '../../../src/model/mark.ts';
-import { decodeNote, encodeNote } from '../../../src/model/note.ts';
+import { decodeNote, encodeNote, isMember } from '../../../src/model/note.ts';
 import { DEFAULT_CONFIGURATION, type Self } from '../../../src/model/pool.ts';
 import { bytesOf, diskOf, IMAGES, NEWER } from '../../golden/images.ts';
 import { UNUSED } from './fixtures.ts';
@@ -30,10 +30,10 @@ describe.each(IMAGES)('the golden image of $what ($folder)', ({ folder, note, ta
     expect(readMark(bytes, disk, SELF)).toEqual({ is: 'ours', mark: { note, table, torn: 'none' } });
   });
 
-  it('is owned', () => {
+  it('is judged ours', () => {
     const facts = { disk, usage: UNUSED, content: { is: 'read', bytes } as const, twins: [] };
     expect(judge(facts, DEFAULT_CONFIGURATION.pools, SELF)).toEqual({
-      is: 'owned',
+      is: isMember(note) ? 'member' : 'owned',
       mark: { note, table, torn: 'none' },
     });
   });

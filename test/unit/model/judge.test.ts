@@ -50,7 +50,7 @@ const FLAWS: readonly Flaw[] = [
   {
     reason: 'newer mark',
     about: 'note',
-    bytes: { note: noteOf('instance-store-csi owner mark, format version 2\n') },
+    bytes: { note: noteOf('instance-store-csi owner mark, format version 3\n') },
   },
   {
     reason: 'damaged mark',

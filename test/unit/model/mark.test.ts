@@ -1,9 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { GIB, MIB } from '../../../src/model/bytes.ts';
 import type { Disk, DiskBytes } from '../../../src/model/disk.ts';
-import { encodeGpt, type Gpt, type GptRegion, TYPE_VOLUME } from '../../../src/model/gpt.ts';
-import { firstTable, freeNumbers, type MarkReading, readMark } from '../../../src/model/mark.ts';
-import type { Note } from '../../../src/model/note.ts';
+import { encodeGpt, type Gpt, type GptEntry, type GptRegion, TYPE_VOLUME } from '../../../src/model/gpt.ts';
+import {
+  firstTable,
+  freeNumbers,
+  isMade,
+  type MarkReading,
+  readMark,
+  withMade,
+} from '../../../src/model/mark.ts';
+import type { DiskNote } from '../../../src/model/note.ts';
 import {
   preparedAs,
   quarantined,
@@ -15,6 +22,7 @@ import {
   bytesWith,
   DISK,
   HANDLE,
+  MEMBER_NOTE,
   NOTE,
   noteWrite,
   OTHER_HANDLE,
@@ -46,7 +54,7 @@ function said(reading: MarkReading): string {
 
 const text = (words: string, offset = MIB): Write => ({ offset, bytes: Buffer.from(words) });
 const TORN_NOTE = text('instance-store-csi owner mark, format version 1\nThis disk bel');
-const NEWER_NOTE = text('instance-store-csi owner mark, format version 2\n');
+const NEWER_NOTE = text('instance-store-csi owner mark, format version 3\n');
 
 describe('readMark() of a disk that is being taken', () => {
   const cuts = (sectorBytes: number) => {
@@ -126,7 +134,7 @@ describe('readMark() of a table that is being changed', () => {
 });
 
 describe('readMark()', () => {
-  const taken = (change: Partial<Note>): DiskBytes => takenBytes({ ...NOTE, ...change }, SLICED);
+  const taken = (change: Partial<DiskNote>): DiskBytes => takenBytes({ ...NOTE, ...change }, SLICED);
 
   it('reads note and table of a disk of ours', () => {
     expect(read(takenBytes(NOTE, SLICED))).toEqual({
@@ -174,6 +182,39 @@ describe('readMark()', () => {
   });
 });
 
+describe("readMark() of an array's member", () => {
+  const first = firstTable(MEMBER_NOTE);
+  const [owner, member] = first.entries;
+
+  it('reads its note and its table, made or not', () => {
+    for (const table of [first, withMade(first)]) {
+      const mark = { note: MEMBER_NOTE, table, torn: 'none' };
+      expect(read(takenBytes(MEMBER_NOTE, table))).toEqual({ is: 'ours', mark });
+    }
+    expect([first, withMade(first)].map(isMade)).toEqual([false, true]);
+  });
+
+  it('finds it unfinished, then torn, then ours, cut at any sector of its first table', () => {
+    const writes = sectorWrites(encodeGpt(first, SIZE), 512);
+    const seen = writes.map((_write, cut) =>
+      said(read(bytesWith(SIZE, [noteWrite(MEMBER_NOTE), ...writes.slice(0, cut)]))),
+    );
+    expect([...new Set(seen)]).toEqual(['unfinished', 'ours, torn: primary']);
+  });
+
+  it.each<[string, Partial<GptEntry>]>([
+    ['is of another type', { type: TYPE_VOLUME }],
+    ['is another partition', { uuid: OTHER_HANDLE }],
+    ['begins elsewhere', { startBytes: 3n * MIB }],
+    ['is smaller', { sizeBytes: MIB }],
+    ['has another number', { number: 3 }],
+  ])("calls the mark damaged when the array's part %s", (_what, change) => {
+    if (owner === undefined || member === undefined) throw new Error('a table of two entries is wanted');
+    const table = { ...first, entries: [owner, { ...member, ...change }] };
+    expect(said(read(takenBytes(MEMBER_NOTE, table)))).toBe('damaged');
+  });
+});
+
 describe('readMark() of a disk whose erasing was begun', () => {
   const note = { ...NOTE, erased: 'f'.repeat(64) };
   const foreign: Gpt = { ...SLICED, diskGuid: OTHER_HANDLE, entries: SLICED.entries.slice(1) };
@@ -189,7 +230,7 @@ describe('readMark() of a disk whose erasing was begun', () => {
     expect(said(read(bytes))).toBe(words);
   });
 
-  it.each<[string, Partial<Note>]>([
+  it.each<[string, Partial<DiskNote>]>([
     ['another-node', { node: 'node-b', machine: 'i-b' }],
     ['copied', { disk: 'other' }],
     ['damaged', { diskBytes: SIZE + 512n }],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeNote, encodeNote, NOTE_BYTES_MAX, type Note } from '../../../src/model/note.ts';
-import { NOTE } from './fixtures.ts';
+import { type DiskNote, decodeNote, encodeNote, NOTE_BYTES_MAX, type Note } from '../../../src/model/note.ts';
+import { ARRAY_NOTE, MEMBER_NOTE, NOTE } from './fixtures.ts';
 
 const textOf = (note: Note): string => Buffer.from(encodeNote(note)).toString('utf8').replace(/\0+$/, '');
 const bytes = (text: string): Uint8Array => Buffer.from(`${text}\0\0\0`);
@@ -15,6 +15,12 @@ describe('encodeNote()', () => {
     expect(what).toContain('instance-store-csi status');
   });
 
+  it('says of a member that it is one of several', () => {
+    const [title, , what] = textOf(MEMBER_NOTE).split('\n');
+    expect(title).toBe('instance-store-csi owner mark, format version 2');
+    expect(what).toContain('one of 2 disks of an array, raid0');
+  });
+
   it('fills whole blocks of 4 KiB', () => {
     expect(encodeNote(NOTE).length).toBe(4096);
     expect(encodeNote({ ...NOTE, members: Array(60).fill('x'.repeat(60)) }).length).toBe(8192);
@@ -26,7 +32,7 @@ describe('encodeNote()', () => {
 });
 
 describe('decodeNote()', () => {
-  it.each<Partial<Note>>([
+  it.each<Partial<DiskNote>>([
     {},
     { carving: 'whole' },
     { sectorBytes: 4096 },
@@ -36,6 +42,15 @@ describe('decodeNote()', () => {
     { erased: 'f'.repeat(64) },
   ])('reads back what encodeNote() wrote with %j', (change) => {
     const note = { ...NOTE, ...change };
+    expect(decodeNote(encodeNote(note))).toEqual({ is: 'note', note });
+  });
+
+  it.each<[string, Note]>([
+    ['a member', MEMBER_NOTE],
+    ['a replacement in a mirror', { ...MEMBER_NOTE, array: 'raid1', chunkBytes: 0n, revision: 7 }],
+    ['an array', ARRAY_NOTE],
+    ['an array that is being erased', { ...ARRAY_NOTE, array: 'raid10', erased: 'f'.repeat(64) }],
+  ])('reads back what encodeNote() wrote of %s', (_what, note) => {
     expect(decodeNote(encodeNote(note))).toEqual({ is: 'note', note });
   });
 
@@ -80,12 +95,28 @@ describe('decodeNote()', () => {
     ['sectors in words', { sectorBytes: 'small' }],
     ['no driver', { driver: '' }],
     ['no machine', { machine: undefined }],
+    ['an array in the first format', { array: 'raid0' }],
   ])('calls a note with %s torn although its checksum is right', (_what, change) => {
     expect(decodeNote(encodeNote({ ...NOTE, ...change } as Note)).is).toBe('torn');
   });
 
+  it.each<[string, object]>([
+    ['no array', { array: 'none' }],
+    ['an array of another level', { array: 'raid5' }],
+    ['no role', { role: undefined }],
+    ['no array UUID', { arrayUuid: 'x' }],
+    ['no UUID of its part', { memberPartition: undefined }],
+    ['no size of its part', { memberBytes: undefined }],
+    ['a chunk in words', { chunkBytes: 'small' }],
+    ['half a revision', { revision: 1.5 }],
+    ['no revision', { revision: undefined }],
+    ['the first format', { formatVersion: 1 }],
+  ])('calls the note of a member with %s torn although its checksum is right', (_what, change) => {
+    expect(decodeNote(encodeNote({ ...MEMBER_NOTE, ...change } as Note)).is).toBe('torn');
+  });
+
   it.each([
-    ['whole', 2, textOf({ ...NOTE, formatVersion: 2 as 1 })],
+    ['whole', 3, textOf({ ...NOTE, formatVersion: 3 as 1 })],
     ['of a form we cannot know', 17, 'instance-store-csi owner mark, format version 17\nCBOR follows'],
   ])('names the version of a newer note, %s', (_what, version, text) => {
     expect(decodeNote(bytes(text))).toEqual({ is: 'newer', version });
