@@ -8,7 +8,11 @@ export type HostCommand = {
   readonly command: string;
   readonly args: readonly string[];
   readonly input?: string | Uint8Array;
+  /** Variables besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** How much it may write, 1 MiB when not given. */
+  readonly outputBytesMax?: number;
   /** [0] when not given. */
   readonly okCodes?: readonly number[];
   /** Kernel path that the command works on; while one hangs, others on it are refused. */
@@ -111,9 +115,9 @@ function start(command: HostCommand, lockFd: number | undefined) {
     stdio: [hasInput(command) ? 'pipe' : 'ignore', 'pipe', 'pipe', ...inherited],
     ...(command.input === undefined ? {} : { input: command.input }),
     encoding: 'buffer',
-    maxBuffer: OUTPUT_BYTES_MAX,
+    maxBuffer: command.outputBytesMax ?? OUTPUT_BYTES_MAX,
     stripFinalNewline: false,
-    env: { LC_ALL: 'C' },
+    env: { ...command.env, LC_ALL: 'C' },
     detached: true,
     cleanup: false,
     reject: false,
@@ -226,14 +230,10 @@ function judgeEnding(command: HostCommand, output: Output, durationMs: number): 
   const subject = command.device === undefined ? command.command : `${command.command} ${command.device}`;
   const hungReason = ending.is === 'hung' ? ({ reason: 'DeviceNotAnswering' } as const) : {};
   const kind = ending.is === 'hung' || ending.is === 'timeout' ? 'unknown' : 'host-failed';
-  throw new DriverError(
-    kind,
-    `${subject} ${inWords(ending, command.timeoutMs)}${shortened(stderr)}`,
-    hungReason,
-  );
+  throw new DriverError(kind, `${subject} ${inWords(ending, command)}${shortened(stderr)}`, hungReason);
 }
 
-function inWords(ending: Ending, timeoutMs: number): string {
+function inWords(ending: Ending, { timeoutMs, outputBytesMax = OUTPUT_BYTES_MAX }: HostCommand): string {
   switch (ending.is) {
     case 'exit':
       return `failed: exit code ${ending.code}`;
@@ -244,7 +244,7 @@ function inWords(ending: Ending, timeoutMs: number): string {
     case 'hung':
       return `did not return within ${timeoutMs / 1000} s and cannot be killed: the device does not answer`;
     case 'too-much-output':
-      return `failed: wrote more than ${OUTPUT_BYTES_MAX} bytes`;
+      return `failed: wrote more than ${outputBytesMax} bytes`;
     case 'missing':
       return `failed: ${ending.program} is not installed (Debian package ${packageOf(ending.program)})`;
     case 'not-spawned':
@@ -269,6 +269,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   e2fsck: 'e2fsprogs',
   'mkfs.btrfs': 'btrfs-progs',
   btrfs: 'btrfs-progs',
+  lvm: 'lvm2',
   dd: 'coreutils',
   stat: 'coreutils',
 };

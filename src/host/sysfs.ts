@@ -1,10 +1,11 @@
-import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { ABSENT, type Answer, present, unknown } from '../model/answer.ts';
+import type { Answer } from '../model/answer.ts';
 import type { Disk, KernelPartition, Transport } from '../model/disk.ts';
-import { DriverError, messageOf } from '../model/errors.ts';
+import { isOurMapping } from '../model/group.ts';
 import { identityOf } from './identity.ts';
+import { answer, bytes, isNoAttribute, linkTarget, names, orUnknown, text } from './sysfs-files.ts';
 
 /** What the kernel says of disks in /sys, read in-process: these files come from memory and do not touch a disk. */
 
@@ -13,12 +14,9 @@ const UNIT_BYTES = 512n;
 /** Half of one disk and half of its successor prove nothing: what changed meanwhile is read again. */
 const READS_MAX = 3;
 
-/** Without one of these there is no such attribute for this disk; anything else is not known. */
-const NO_ATTRIBUTE = new Set(['ENOENT', 'ENXIO', 'ENODEV', 'EINVAL', 'EOPNOTSUPP', 'ENOTDIR']);
-
 /**
  * Every whole block device of a size, ordered by name. Left out: RAM disks, devices without a medium, the hidden
- * single paths of NVMe multipath, and disks that vanish meanwhile.
+ * single paths of NVMe multipath, our own logical volumes, and disks that vanish meanwhile.
  * @throws {DriverError} `unknown` when /sys cannot be read
  */
 export async function listDisks(root = '/sys', dev = '/dev'): Promise<readonly Disk[]> {
@@ -85,6 +83,7 @@ async function diskAt(
   byIds: ReadonlyMap<string, readonly string[]>,
 ): Promise<Disk | undefined> {
   const dir = join(root, 'block', name);
+  if (name.startsWith('dm-') && isOurMapping(await text(join(dir, 'dm/name')))) return undefined;
   let before = await stampOf(dir);
   for (let reads = 0; reads < READS_MAX; reads += 1) {
     if (before === undefined || before.sizeBytes === 0n || before.hidden) return undefined;
@@ -208,59 +207,6 @@ async function readByIds(dev: string): Promise<ReadonlyMap<string, readonly stri
     found.set(target, [...(found.get(target) ?? []), link]);
   }
   return found;
-}
-
-/** Empty when it is gone or no link. */
-async function linkTarget(link: string): Promise<string> {
-  try {
-    return await readlink(link);
-  } catch (error) {
-    if (isNoAttribute(error)) return '';
-    throw error;
-  }
-}
-
-async function names(folder: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(folder)).toSorted();
-  } catch (error) {
-    if (isNoAttribute(error)) return [];
-    throw error;
-  }
-}
-
-async function text(file: string): Promise<string> {
-  return (await bytes(file)).toString('utf8').replaceAll('\0', ' ').trim();
-}
-
-async function bytes(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    if (isNoAttribute(error)) return Buffer.alloc(0);
-    throw error;
-  }
-}
-
-function isNoAttribute(error: unknown): boolean {
-  return NO_ATTRIBUTE.has((error as NodeJS.ErrnoException).code ?? '');
-}
-
-async function answer<T>(read: () => Promise<T | undefined>): Promise<Answer<T>> {
-  try {
-    const value = await read();
-    return value === undefined ? ABSENT : present(value);
-  } catch (error) {
-    return unknown(messageOf(error));
-  }
-}
-
-async function orUnknown<T>(what: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    throw new DriverError('unknown', `Cannot ${what}: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 /** Whether a disk takes discards at all; `unknown` is no, as sanitizing must end. */

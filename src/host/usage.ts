@@ -12,6 +12,7 @@ export type UseFacts = {
 
 export type UsedDevice = {
   readonly path: string;
+  readonly aliases?: readonly string[];
   readonly majorMinor: string;
   readonly holders: readonly string[];
 };
@@ -67,27 +68,32 @@ function mountsOf(device: UsedDevice, mounts: readonly Mount[]): readonly string
 
 /** Filesystems of several devices have a number of their own and name a device as source (bcachefs: several). */
 function isOn(mount: Mount, device: UsedDevice): boolean {
-  return mount.majorMinor === device.majorMinor || mount.source.split(':').includes(device.path);
+  return (
+    mount.majorMinor === device.majorMinor ||
+    mount.source.split(':').some((source) => pathsOf(device).includes(source))
+  );
 }
 
 /** A bind of the device's node: of devtmpfs, or of the tmpfs that a container has as /dev. */
 function isNodeOf(mount: Mount, device: UsedDevice): boolean {
-  return (mount.fsType === 'devtmpfs' || mount.fsType === 'tmpfs') && mount.root === nodeOf(device);
+  const nodes = pathsOf(device).map((path) => path.replace(/^\/dev(?=\/)/, ''));
+  return (mount.fsType === 'devtmpfs' || mount.fsType === 'tmpfs') && nodes.includes(mount.root);
 }
 
-/** Its path inside /dev. */
-function nodeOf(device: UsedDevice): string {
-  return device.path.replace(/^\/dev(?=\/)/, '');
+export function pathsOf({ path, aliases = [] }: Pick<UsedDevice, 'path' | 'aliases'>): readonly string[] {
+  return [path, ...aliases];
 }
 
 function swapsOf(device: UsedDevice, swaps: readonly Swap[]): readonly string[] {
-  return swaps.map((swap) => undeleted(swap.path)).filter((path) => path === device.path);
+  return swaps.map((swap) => undeleted(swap.path)).filter((path) => pathsOf(device).includes(path));
 }
 
 function holdersOf(device: UsedDevice, facts: UseFacts): readonly string[] {
   const nodes = facts.mounts.filter((mount) => isNodeOf(mount, device)).map((mount) => mount.target);
   // kubelet attaches loops to its own bind of a block volume's node, not to /dev.
-  const loops = facts.loops.filter((loop) => [device.path, ...nodes].includes(undeleted(loop.backingFile)));
+  const loops = facts.loops.filter((loop) =>
+    [...pathsOf(device), ...nodes].includes(undeleted(loop.backingFile)),
+  );
   return [...device.holders, ...loops.map((loop) => loop.name)].map((name) => `${name} on ${device.path}`);
 }
 

@@ -37,7 +37,10 @@ export type KernelPartition = {
 };
 
 /** The block device of a slice as the kernel shows it now. */
-export type SliceNode = Pick<KernelPartition, 'name' | 'path' | 'majorMinor' | 'sizeBytes' | 'holders'>;
+export type SliceNode = Pick<KernelPartition, 'name' | 'path' | 'majorMinor' | 'sizeBytes' | 'holders'> & {
+  /** Other paths that the kernel's tables may call it by. */
+  readonly aliases?: readonly string[];
+};
 
 /** Who uses a disk or its partitions, as the kernel's tables say (law 8). Each entry is words for a person. */
 export type Usage = {

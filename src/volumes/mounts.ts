@@ -3,6 +3,7 @@ import { unmountCommand } from '../host/mount.ts';
 import type { Mount } from '../host/proc.ts';
 import { readMounts } from '../host/proc.ts';
 import { readDisk } from '../host/sysfs.ts';
+import { pathsOf } from '../host/usage.ts';
 import type { SliceNode } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { Placed } from '../pools/device.ts';
@@ -22,7 +23,7 @@ export function mountsOfNode(node: SliceNode, mounts: readonly Mount[]): readonl
   return mounts.filter(
     (mount) =>
       mount.majorMinor === node.majorMinor ||
-      (mount.fsType === 'btrfs' && mount.source === node.path) ||
+      (mount.fsType === 'btrfs' && pathsOf(node).includes(mount.source)) ||
       isBindOfNode(mount, node),
   );
 }
