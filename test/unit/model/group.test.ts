@@ -11,6 +11,7 @@ import {
   pickRuns,
   placeVolume,
   VOLUMES_MAX,
+  volumeName,
 } from '../../../src/model/group.ts';
 import { HANDLE } from './fixtures.ts';
 
@@ -57,6 +58,7 @@ describe('names', () => {
     const volumes = ['slice_3', 'slice_12', 'slice_x', 'root99'].map(volume);
     expect(nextGeneration({ ...GROUP, volumes })).toBe(13);
     expect(nextGeneration(GROUP)).toBe(1);
+    expect(nextGeneration({ ...GROUP, volumes: [volume(volumeName(12))] })).toBe(13);
   });
 });
 
