@@ -6,7 +6,9 @@
 await import('./chapters/volumes.ts');
 await import('./chapters/survival.ts');
 await import('./chapters/events.ts');
+await import('./chapters/orphans.ts');
 await import('./chapters/capacity.ts');
+await import('./chapters/full-node.ts');
 await import('./chapters/examples.ts');
 await import('./chapters/nodes.ts');
 await import('./chapters/controller.ts');

@@ -7,7 +7,6 @@ const RARE_LIST = 'a watch begins with a list where the API server streams none'
 const RARE: Readonly<Record<Account, Readonly<Record<string, string>>>> = {
   'instance-store-csi-node': {
     'get persistentvolumeclaims': 'only for a volume whose name does not end with the UID of its claim',
-    'list persistentvolumes': 'once an hour, by the driver',
     'list persistentvolumeclaims': RARE_LIST,
     'list storageclasses.storage.k8s.io': RARE_LIST,
     'list csistoragecapacities.storage.k8s.io': RARE_LIST,
