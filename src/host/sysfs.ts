@@ -86,30 +86,29 @@ async function diskAt(
   if (name.startsWith('dm-') && isOurMapping(await text(join(dir, 'dm/name')))) return undefined;
   let before = await stampOf(dir);
   for (let reads = 0; reads < READS_MAX; reads += 1) {
-    if (before === undefined || before.sizeBytes === 0n || before.hidden) return undefined;
-    const { hidden, ...stamp } = before;
+    if (before === undefined || before.sizeBytes === 0n) return undefined;
+    const stamp = before;
     const disk = { ...(await attributes(dir, dev, name)), ...stamp, byIds: byIds.get(name) ?? [] };
     before = await stampOf(dir);
-    if (before !== undefined && isDeepStrictEqual(before, { hidden, ...stamp })) return disk;
+    if (before !== undefined && isDeepStrictEqual(before, stamp)) return disk;
   }
   throw new Error(`${dir} changes while it is read`);
 }
 
-/** What tells a disk from its successor of the same name; undefined when its folder is gone. */
-async function stampOf(dir: string) {
+/**
+ * What tells a disk from its successor of the same name; undefined when its folder is gone. A hidden path of multipath
+ * has no number to be opened by.
+ */
+async function stampOf(dir: string): Promise<DiskStamp | undefined> {
   const [majorMinor, size, diskSeq, hidden] = await Promise.all(
     ['dev', 'size', 'diskseq', 'hidden'].map((file) => text(join(dir, file))),
   );
+  if (hidden === '1') return undefined;
   if (!majorMinor || !size) {
     if (await isGone(dir)) return undefined;
     throw new Error(`${dir} has no size`);
   }
-  return {
-    majorMinor,
-    diskSeq: diskSeq || undefined,
-    sizeBytes: BigInt(size) * UNIT_BYTES,
-    hidden: hidden === '1',
-  };
+  return { majorMinor, diskSeq: diskSeq || undefined, sizeBytes: BigInt(size) * UNIT_BYTES };
 }
 
 async function isGone(dir: string): Promise<boolean> {

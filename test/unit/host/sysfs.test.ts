@@ -109,7 +109,7 @@ describe('listDisks()', () => {
   it('leaves out RAM disks, disks of no size and the hidden paths of multipath', async () => {
     await disk('virtual/block/ram0', {});
     await disk('virtual/block/loop3', { size: '0\n' });
-    await disk('virtual/nvme-fabrics/ctl/nvme1/nvme0c1n1', { hidden: '1\n' });
+    await disk('virtual/nvme-fabrics/ctl/nvme1/nvme0c1n1', { hidden: '1\n', dev: '' });
     await disk('virtual/block/md127', {});
     expect((await list()).map(({ name, transport }) => ({ name, transport }))).toEqual([
       { name: 'md127', transport: 'other' },
