@@ -14,8 +14,8 @@ GENERATED := src/csi/gen/csi.ts
 BUNDLES := dist/.built
 SOURCES := $(shell find src -name '*.ts' -not -path 'src/csi/gen/*' 2>/dev/null)
 
-.PHONY: help demo build test test-fast lint format sanity image cluster cluster-shell cluster-down e2e e2e-kubernetes bench clean lock \
-  setup-npm setup-build setup-test setup-cluster
+.PHONY: help demo build test test-fast lint format sanity image cluster cluster-shell cluster-down e2e e2e-kubernetes vm vm-shell bench clean lock \
+  setup-npm setup-build setup-test setup-cluster setup-vm
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
@@ -61,6 +61,12 @@ e2e: setup-test setup-cluster $(BUNDLES) ## the driver on such a cluster: the on
 e2e-kubernetes: setup-cluster $(BUNDLES) ## Kubernetes' own storage tests on such a cluster; FOCUS=… picks some (root)
 	@node test/cluster/upstream/run.ts $(FOCUS)
 
+vm: setup-vm $(BUNDLES) ## what this kernel cannot show, on Debian's own in QEMU; ACCEL=kvm where there is KVM (root)
+	@node test/run.ts vm
+
+vm-shell: setup-vm $(BUNDLES) ## a shell in such a machine, with disks like EC2's and the built driver (root)
+	@node test/vm/main.ts shell
+
 bench: build ## measure speed and memory, side by side with the bare tools (root)
 	@node test/bench/bench.ts
 
@@ -83,6 +89,9 @@ setup-test:
 
 setup-cluster:
 	@scripts/setup cluster
+
+setup-vm:
+	@scripts/setup vm
 
 $(GENERATED): proto/csi.proto package-lock.json scripts/generate-types | setup-npm
 	@scripts/generate-types src/csi/gen

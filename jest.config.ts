@@ -16,7 +16,7 @@ const config: Config = {
   // No test passes or fails by the clock of a busy machine; a suite that hangs is ended by test/run.ts.
   testTimeout: 600_000,
   projects: [
-    ...['unit', 'property', 'host', 'manifests', 'image', 'shipped'].map((name) => project(name)),
+    ...['unit', 'property', 'host', 'manifests', 'image', 'shipped', 'vm'].map((name) => project(name)),
     {
       ...project('e2e', 'test/cluster'),
       globalSetup: '<rootDir>/test/cluster/setup.ts',

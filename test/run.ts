@@ -159,6 +159,7 @@ const situation: Omit<Situation, 'isLate'> = {
   isRoot: process.getuid?.() === 0,
   hasLoopDevices: hasLoopDevices(),
   hasImageBuilder: hasProgram('buildah') && hasProgram('mmdebstrap'),
+  hasEmulator: hasProgram('qemu-system-x86_64') && hasProgram('mmdebstrap'),
   isWritten: (suite) => existsSync(suite.kind === 'script' ? scriptOf(suite) : join(ROOT, suite.folder)),
 };
 

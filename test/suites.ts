@@ -1,5 +1,5 @@
 /** What a suite needs of the machine before it can run at all. */
-type Need = 'root' | 'loop devices' | 'image builder';
+type Need = 'root' | 'loop devices' | 'image builder' | 'emulator';
 
 export type Suite = {
   readonly name: string;
@@ -8,7 +8,7 @@ export type Suite = {
   /** jest: a project of jest.config.ts. script: a program that writes its Counts to the file named by SUITE_RESULT. */
   readonly kind: 'jest' | 'script';
   readonly needs: readonly Need[];
-  /** `when asked`: what an installation is made of, and a cluster for it; `make e2e`. */
+  /** `when asked`: what an installation is made of, and a cluster for it: `make e2e`; another kernel: `make vm`. */
   readonly runs: 'always' | 'unless fast' | 'when asked';
   readonly timeoutMs: number;
 };
@@ -82,6 +82,14 @@ export const SUITES: readonly Suite[] = [
     runs: 'when asked',
     timeoutMs: minutes(45),
   },
+  {
+    name: 'vm',
+    folder: 'test/vm',
+    kind: 'jest',
+    needs: ['root', 'emulator'],
+    runs: 'when asked',
+    timeoutMs: minutes(30),
+  },
 ];
 
 export type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };
@@ -99,6 +107,8 @@ export type Situation = {
   readonly hasLoopDevices: boolean;
   /** buildah, and mmdebstrap for what it builds upon. */
   readonly hasImageBuilder: boolean;
+  /** QEMU, and mmdebstrap for what it boots. */
+  readonly hasEmulator: boolean;
   /** Whether the entry point of a suite is in the tree. */
   readonly isWritten: (suite: Suite) => boolean;
 };
@@ -112,6 +122,7 @@ export function reasonNotToRun(suite: Suite, situation: Situation): string | und
   if (suite.needs.includes('loop devices') && !situation.hasLoopDevices) return 'no loop devices here';
   if (suite.needs.includes('image builder') && !situation.hasImageBuilder)
     return 'no buildah and mmdebstrap here';
+  if (suite.needs.includes('emulator') && !situation.hasEmulator) return 'no QEMU and mmdebstrap here';
   return undefined;
 }
 

@@ -19,6 +19,7 @@ const situation: Situation = {
   isRoot: true,
   hasLoopDevices: true,
   hasImageBuilder: true,
+  hasEmulator: true,
   isWritten: () => true,
 };
 const named = (name: string): Suite => {
@@ -58,6 +59,7 @@ describe('reasonNotToRun()', () => {
     ['host', { isRoot: false }, 'needs root'],
     ['host', { hasLoopDevices: false }, 'no loop devices here'],
     ['image', { hasImageBuilder: false }, 'no buildah and mmdebstrap here'],
+    ['vm', { hasEmulator: false }, 'no QEMU and mmdebstrap here'],
     ['shipped', { fast: true }, 'left out by --fast'],
     ['kill', { fast: true }, 'left out by --fast'],
     ['sanity', { fast: true }, 'left out by --fast'],
