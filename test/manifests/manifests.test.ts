@@ -44,6 +44,8 @@ function ofKind(kind: string, manifests = all()): readonly Manifest[] {
   return found;
 }
 
+const workloads = (): readonly Manifest[] => [...ofKind('DaemonSet'), ...ofKind('Deployment')];
+
 /** A container of a DaemonSet or a Deployment. */
 function container(workload: Manifest, name: string) {
   const containers = workload.spec.template.spec.containers as readonly { readonly name: string }[];
@@ -76,6 +78,13 @@ describe('the chart', () => {
     expect(rendered).toContain('/var/lib/k0s/kubelet/plugins/instance-store.csi.dev/csi.sock');
   });
 
+  it("hands a group's policy for orphans to the driver", async () => {
+    const group = { orphans: 'delete', pools: [{ name: 'fast', disks: {} }] };
+    const rendered = await templated(helm, '--set-json', `nodeGroups=${JSON.stringify([group])}`);
+    const [{ data } = { data: {} }] = ofKind('ConfigMap', rendered);
+    expect(parse(data['config.yaml'])).toMatchObject(group);
+  });
+
   it.each([
     ['an unknown value', ['--set', 'kubeletdir=/x'], 'kubeletdir'],
     ['a relative folder of the kubelet', ['--set', 'kubeletDir=var/lib/kubelet'], 'kubeletDir'],
@@ -106,6 +115,20 @@ describe('every overlay', () => {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it('sends its pods to nodes with Linux, those that tolerate everything, too', () => {
+    for (const { spec } of workloads())
+      expect(spec.template.spec.nodeSelector).toMatchObject({ 'kubernetes.io/os': 'linux' });
+  });
+
+  it('asks for what every container takes, and bounds its memory', () => {
+    const containers = workloads().flatMap(({ spec }) => spec.template.spec.containers as readonly object[]);
+    const resources = {
+      requests: { cpu: expect.any(String), memory: expect.any(String) },
+      limits: { memory: expect.any(String) },
+    };
+    for (const each of containers) expect(each).toMatchObject({ resources });
   });
 
   it('starts the driver with options that it knows', () => {
@@ -154,7 +177,7 @@ describe('every overlay', () => {
       readonly images: readonly { readonly name: string; readonly newTag: string }[];
     };
     const pinned = images.map(({ name, newTag }) => `${name}:${newTag}`).sort();
-    const used = [...ofKind('DaemonSet'), ...ofKind('Deployment')]
+    const used = workloads()
       .flatMap((workload) => workload.spec.template.spec.containers as readonly { readonly image: string }[])
       .map(({ image }) => image)
       .filter((image) => image.includes('sig-storage/'));
