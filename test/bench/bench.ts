@@ -5,8 +5,7 @@
  *
  * --quick takes few samples: to see that it works, not what it says. --write keeps the result in docs/benchmarks.md.
  */
-import { readFile, writeFile } from 'node:fs/promises';
-import { cpus, loadavg, release, totalmem } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { requireRoot } from '../host/lab.ts';
@@ -14,6 +13,7 @@ import { measureBreakdown } from './breakdown.ts';
 import { measureCrowd } from './crowd.ts';
 import { type Section, tableOf } from './figures.ts';
 import { measureLives } from './lives.ts';
+import { describeMachine } from './machine.ts';
 import { measureMemory } from './memory.ts';
 import { measureStart } from './start.ts';
 
@@ -46,17 +46,14 @@ for (const measure of MEASUREMENTS) {
 if (values.write) await writeFile(DOCUMENT, `${lines.join('\n').trimEnd()}\n`);
 
 async function headLines(): Promise<string[]> {
-  const model = cpus()[0]?.model ?? 'unknown processor';
-  const memory = `${Math.round(totalmem() / 1024 ** 3)} GiB`;
-  const debian = (await readFile('/etc/debian_version', 'utf8').catch(() => 'unknown')).trim();
   return [
     '# Benchmarks',
     '',
     `\`make bench\` on ${new Date().toISOString().slice(0, 10)}; \`node test/bench/bench.ts --write\` rewrites this page.`,
     '',
-    `Machine: ${cpus().length} cores (${model}), ${memory}, Linux ${release()}, Debian ${debian}, Node ${process.version}; loop devices on`,
-    `sparse files of ext4. Virtual and shared with others: load ${loadavg()[0]?.toFixed(1)} at the start. Times are noisy, so compare`,
-    'the two columns of one run with each other, and with no other run.',
+    await describeMachine(),
+    'Loop devices on sparse files of ext4. Times are noisy, so compare the two columns of one run with each other, and',
+    'with no other run.',
     '',
   ];
 }

@@ -33,17 +33,28 @@ function verdictOf({ goal }: Figure): string {
   return goal.met ? `met (${goal.text})` : `MISSED (${goal.text})`;
 }
 
-/** Markdown, which is readable on a terminal too. */
+/** The least value that so many of a hundred do not exceed. */
+export function percentile(values: readonly number[], percent: number): number {
+  const value = values.toSorted((a, b) => a - b)[Math.ceil((values.length * percent) / 100) - 1];
+  if (value === undefined) throw new Error('no values, no percentile');
+  return value;
+}
+
 export function tableOf({ title, figures }: Section): readonly string[] {
   const rows = figures.map((figure) => [figure.what, figure.value, figure.compared ?? '', verdictOf(figure)]);
-  const all = [['', 'driver', 'compared with', 'goal'], ...rows];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(3, ...all.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
-  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
   const missed = figures.flatMap(({ what, goal }) =>
     goal === undefined || goal.met ? [] : [`- ${what}: ${goal.cause}`],
   );
   const causes = missed.length === 0 ? [] : ['', 'Missed, because:', '', ...missed];
-  return [`## ${title}`, '', ...all.slice(0, 1).map(line), rule, ...all.slice(1).map(line), ...causes, ''];
+  return [`## ${title}`, '', ...table([['', 'driver', 'compared with', 'goal'], ...rows]), ...causes, ''];
+}
+
+/** Markdown, which is readable on a terminal too. The first row is the head. */
+export function table([head = [], ...rows]: readonly (readonly string[])[]): readonly string[] {
+  const widths = head.map((_, column) =>
+    Math.max(3, ...[head, ...rows].map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
+  return [line(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...rows.map(line)];
 }

@@ -19,9 +19,16 @@ export async function get<T>(...args: readonly string[]): Promise<T> {
   return JSON.parse(await kubectl('get', '--output=json', ...args)) as T;
 }
 
-async function kubectlWith(input: string, args: readonly string[]): Promise<string> {
+/** The command line of kubectl, in the cluster's network. */
+export async function kubectlCommand(...args: readonly string[]): Promise<readonly [string, ...string[]]> {
   const pid = await pidOf(CONTROL_PLANE);
   if (pid === undefined) throw new Error('No cluster is up: make cluster');
-  const command = [join(BIN, 'kubectl'), `--kubeconfig=${KUBECONFIG}`, ...args];
-  return run('nsenter', [`--target=${pid}`, '--net', '--', ...command], { stdin: 'pipe', input });
+  const kubectl = [join(BIN, 'kubectl'), `--kubeconfig=${KUBECONFIG}`, ...args];
+  return ['nsenter', `--target=${pid}`, '--net', '--', ...kubectl];
+}
+
+/** The same, with something to read. */
+export async function kubectlWith(input: string, args: readonly string[]): Promise<string> {
+  const [file, ...rest] = await kubectlCommand(...args);
+  return run(file, rest, { stdin: 'pipe', input });
 }

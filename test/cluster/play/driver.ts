@@ -96,13 +96,23 @@ const restartsOf = ({ status }: DriverPod): number =>
 
 /** The pod of a node. */
 export async function driverPod(nodeName: string): Promise<DriverPod> {
+  const items = await nodePods(`--field-selector=spec.nodeName=${nodeName}`);
+  const [pod] = items;
+  if (pod === undefined) throw new Error(`No driver pod on ${nodeName}`);
+  return pod;
+}
+
+/** Names of the pods on all nodes. */
+export async function driverPods(): Promise<readonly string[]> {
+  return (await nodePods()).map(({ metadata }) => metadata.name);
+}
+
+async function nodePods(...selectors: readonly string[]): Promise<readonly DriverPod[]> {
   const { items } = await get<{ items: readonly DriverPod[] }>(
     'pods',
     `--namespace=${DRIVER_NAMESPACE}`,
     '--selector=app.kubernetes.io/component=node',
-    `--field-selector=spec.nodeName=${nodeName}`,
+    ...selectors,
   );
-  const [pod] = items;
-  if (pod === undefined) throw new Error(`No driver pod on ${nodeName}`);
-  return pod;
+  return items;
 }

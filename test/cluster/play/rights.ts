@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { get } from '../lab/kubectl.ts';
-import { AUDIT_LOG } from '../lab/place.ts';
+import { type Request, readAudit } from './audit.ts';
 import { DRIVER_NAMESPACE } from './driver.ts';
 
 /** `VERB RESOURCE.GROUP`, as in `list csinodes.storage.k8s.io` and `patch persistentvolumeclaims/status`. */
@@ -14,17 +13,6 @@ type Role = {
     readonly resources: readonly string[];
     readonly verbs: readonly string[];
   }[];
-};
-
-type Request = {
-  readonly verb: string;
-  readonly user: { readonly username: string };
-  readonly objectRef?: {
-    readonly apiGroup?: string;
-    readonly resource: string;
-    readonly subresource?: string;
-  };
-  readonly responseStatus?: { readonly code: number };
 };
 
 /** What the account's ClusterRole and Role allow; both bear its name. */
@@ -48,11 +36,9 @@ export async function asked(
   account: Account,
 ): Promise<{ used: ReadonlySet<Right>; forbidden: ReadonlySet<Right> }> {
   const username = `system:serviceaccount:${DRIVER_NAMESPACE}:${account}`;
-  const requests = (await readFile(AUDIT_LOG, 'utf8'))
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Request)
-    .filter(({ user, objectRef }) => user.username === username && objectRef !== undefined);
+  const requests = (await readAudit()).filter(
+    ({ user, objectRef }) => user.username === username && objectRef !== undefined,
+  );
   const rightsOf = (some: readonly Request[]): ReadonlySet<Right> =>
     new Set(
       some.map(({ verb, objectRef }) => {
