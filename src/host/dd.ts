@@ -27,6 +27,12 @@ export function writeCommand(path: string, offsetBytes: bigint, bytes: Uint8Arra
   return { ...writing(path, offsetBytes, 'iflag=fullblock', []), input: bytes, timeoutMs: 60_000 };
 }
 
+/** What others wrote past the page cache is on the disk when it ends. */
+export function flushCommand(path: string): HostCommand {
+  const args = ['if=/dev/null', `of=${path}`, 'conv=notrunc,fsync', 'status=none'];
+  return { command: 'dd', args, timeoutMs: 60_000, device: path, effect: true };
+}
+
 /** Random bytes over a range. As with writeCommand(), they are on the disk when it ends. */
 export function shredCommand(path: string, offsetBytes: bigint, lengthBytes: bigint): HostCommand {
   assertAligned(offsetBytes, lengthBytes);

@@ -1,6 +1,7 @@
+import { DriverError } from '../model/errors.ts';
 import type { Run } from '../model/group.ts';
 import type { Retag } from '../model/volume-tags.ts';
-import type { HostCommand } from './exec.ts';
+import type { Exec, HostCommand, HostResult } from './exec.ts';
 
 /**
  * LVM, confined to one physical volume: it sees no other device, reads no configuration of the host, talks to none of
@@ -38,20 +39,32 @@ const CONFIG = [
 
 const ENVIRONMENT = { LVM_SYSTEM_DIR: FOLDER, LVM_SUPPRESS_FD_WARNINGS: '1', DM_DISABLE_UDEV: '1' };
 
-/** The path of the physical volume, and that of the device that it is on, which hangs when it does. */
-export type PhysicalVolume = { readonly path: string; readonly device: string };
+/** The path of the physical volume, and that of the disk that it is on, which hangs when it does. */
+export type PhysicalVolume = { readonly path: string; readonly disk: string };
 
 /** A logical volume by its group's name and its own. */
 export type VolumePath = { readonly group: string; readonly volume: string };
 
-export function confined({ path, device }: PhysicalVolume, args: readonly string[]): HostCommand {
-  return {
-    command: 'lvm',
-    args: [...args, '--devices', path, '--config', CONFIG],
-    env: ENVIRONMENT,
-    timeoutMs: TIMEOUT_MS,
-    device,
-  };
+export function confined({ path, disk }: PhysicalVolume, args: readonly string[]): HostCommand {
+  return { ...lvm([...args, '--devices', path]), device: disk };
+}
+
+function lvm(args: readonly string[]): HostCommand {
+  const confined = [...args, '--config', CONFIG];
+  return { command: 'lvm', args: confined, env: ENVIRONMENT, timeoutMs: TIMEOUT_MS };
+}
+
+/**
+ * Without it LVM makes groups all the same, whose volumes nobody can use. To ask makes the kernel load it.
+ * @throws DriverError `host-failed`
+ */
+export async function expectDeviceMapper(exec: Exec): Promise<void> {
+  const { stdout } = await exec(lvm(['version']));
+  if (/^ *Driver version:/m.test(Buffer.from(stdout).toString('utf8'))) return;
+  throw new DriverError(
+    'host-failed',
+    'The kernel has no device mapper, which the carving lvm needs: load the module dm_mod',
+  );
 }
 
 const changing = (command: HostCommand): HostCommand => ({ ...command, effect: true });
@@ -117,9 +130,17 @@ export function refreshCommand(on: PhysicalVolume, at: VolumePath): HostCommand 
   return changing(confined(on, ['lvchange', nameOf(at), '--refresh']));
 }
 
-/** Tries for five seconds before it says that somebody has the volume open. */
+const FAILED = 5;
+
+/** Tries for five seconds, then exits with 5 and says why: see parseDeactivated(). */
 export function deactivateCommand(on: PhysicalVolume, at: VolumePath): HostCommand {
   return changing({ ...confined(on, ['lvchange', nameOf(at), '--activate', 'n']), okCodes: [0, FAILED] });
 }
 
-const FAILED = 5;
+/** Undefined when it failed for another reason than somebody who has the volume open, anywhere. */
+export function parseDeactivated({ code, stderr }: HostResult): 'inactive' | 'in-use' | undefined {
+  if (code === 0) return 'inactive';
+  return / in use\.$| is used by another device\.$|Device or resource busy$/m.test(stderr)
+    ? 'in-use'
+    : undefined;
+}

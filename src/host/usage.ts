@@ -76,8 +76,12 @@ function isOn(mount: Mount, device: UsedDevice): boolean {
 
 /** A bind of the device's node: of devtmpfs, or of the tmpfs that a container has as /dev. */
 function isNodeOf(mount: Mount, device: UsedDevice): boolean {
-  const nodes = pathsOf(device).map((path) => path.replace(/^\/dev(?=\/)/, ''));
-  return (mount.fsType === 'devtmpfs' || mount.fsType === 'tmpfs') && nodes.includes(mount.root);
+  return (mount.fsType === 'devtmpfs' || mount.fsType === 'tmpfs') && nodesOf(device).includes(mount.root);
+}
+
+/** Its paths inside /dev. */
+export function nodesOf(device: Pick<UsedDevice, 'path' | 'aliases'>): readonly string[] {
+  return pathsOf(device).map((path) => path.replace(/^\/dev(?=\/)/, ''));
 }
 
 export function pathsOf({ path, aliases = [] }: Pick<UsedDevice, 'path' | 'aliases'>): readonly string[] {

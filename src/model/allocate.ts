@@ -66,22 +66,26 @@ function hasSlice(table: Gpt): boolean {
 
 /**
  * The size that a volume gets: at least `minimumBytes` (its filesystem's) and what was asked for, in whole MiB while
- * the limit allows, else to the byte; undefined when the limit is below.
+ * the limit allows, else in the steps of its carving; undefined when the limit is below.
  */
-export function sizeFor(size: SizeRange, minimumBytes: bigint): bigint | undefined {
+export function sizeFor(size: SizeRange, minimumBytes: bigint, carving: Carving): bigint | undefined {
   const limit = size.limitBytes;
-  const unasked = minOf(DEFAULT_BYTES, alignDown(limit ?? DEFAULT_BYTES, SECTOR_MAX));
-  const wanted = maxOf(maxOf(size.requiredBytes ?? unasked, minimumBytes), SECTOR_MAX);
+  const stepBytes = sizeStepBytes(carving);
+  const unasked = minOf(DEFAULT_BYTES, alignDown(limit ?? DEFAULT_BYTES, stepBytes));
+  const wanted = maxOf(maxOf(size.requiredBytes ?? unasked, minimumBytes), stepBytes);
   const rounded = alignUp(wanted, MIB);
   if (limit === undefined || rounded <= limit) return rounded;
-  const exact = alignUp(wanted, SECTOR_MAX);
+  const exact = alignUp(wanted, stepBytes);
   return exact <= limit ? exact : undefined;
 }
 
 /** No size asked for. */
 const DEFAULT_BYTES = 1024n * MIB;
-/** Partitions end on whole sectors, which have at most 4 KiB. */
-const SECTOR_MAX = 4096n;
+
+/** Partitions end on whole sectors, which have at most 4 KiB; logical volumes on whole extents. */
+export function sizeStepBytes(carving: Carving): bigint {
+  return carving === 'lvm' ? MIB : 4096n;
+}
 
 export type Wish = {
   readonly handle: Uuid;
@@ -117,8 +121,8 @@ function placeWhole(table: Gpt, [gap]: readonly Gap[], wish: Wish): Place | unde
   return fits ? { startBytes: gap.startBytes, sizeBytes } : undefined;
 }
 
-function placePartition(free: readonly Gap[], { alignBytes }: Cut, wish: Wish): Place | undefined {
-  const sizeBytes = sizeFor(wish.size, wish.minimumBytes);
+function placePartition(free: readonly Gap[], { carving, alignBytes }: Cut, wish: Wish): Place | undefined {
+  const sizeBytes = sizeFor(wish.size, wish.minimumBytes, carving);
   if (sizeBytes === undefined) return undefined;
   const fitting = free.filter((gap) => sizeOf(gap) >= sizeBytes);
   const largest = fitting.reduce<Gap | undefined>(

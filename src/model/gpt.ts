@@ -14,7 +14,7 @@ export const TYPE_MEMBER = uuid('62440746-3730-44bc-b23f-f4292c13740a');
 /** Attribute bits: the slice was prepared for its tenant; it was prepared as a raw block volume. */
 export const ATTR_PREPARED = 1n << 48n;
 export const ATTR_BLOCK = 1n << 49n;
-/** Of an array's member: the array was made, and its mark was read back. */
+/** Of a MEMBER: what it is a part of, array or volume group, was made and read back. */
 export const ATTR_MADE = 1n << 48n;
 
 /** The kernel makes nodes up to p255. */

@@ -60,6 +60,13 @@ export function nextGeneration({ volumes }: Group): number {
   return Math.max(0, ...volumes.map((volume) => generationOf(volume) ?? 0)) + 1;
 }
 
+/** Where extents are on the physical volume. */
+export function rangeOf({ dataStartBytes, extentBytes }: Group, { start, count }: Run): ByteRange {
+  return { offsetBytes: dataStartBytes + start * extentBytes, lengthBytes: count * extentBytes };
+}
+
+type ByteRange = { readonly offsetBytes: bigint; readonly lengthBytes: bigint };
+
 /** What new volumes can get. */
 export function freeExtents({ free, volumes }: Group): bigint {
   return volumes.length < VOLUMES_MAX ? countOf(free) : 0n;
@@ -71,7 +78,7 @@ export function countOf(runs: readonly Run[]): bigint {
 
 /** Where a new slice goes; undefined when the group has no room for it, or no whole extents are within the limit. */
 export function placeVolume(group: Group, wish: Wish): readonly Run[] | undefined {
-  const sizeBytes = sizeFor(wish.size, wish.minimumBytes);
+  const sizeBytes = sizeFor(wish.size, wish.minimumBytes, 'lvm');
   if (sizeBytes === undefined || group.volumes.length >= VOLUMES_MAX) return undefined;
   const count = alignUp(sizeBytes, group.extentBytes) / group.extentBytes;
   const { limitBytes } = wish.size;

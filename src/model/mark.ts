@@ -1,3 +1,5 @@
+import { alignmentOf } from './array.ts';
+import { alignDown, alignUp, MIB } from './bytes.ts';
 import type { Disk, DiskBytes } from './disk.ts';
 import {
   ATTR_MADE,
@@ -14,6 +16,7 @@ import {
 import { type DeviceNote, decodeNote, isMember, type MemberNote, type Note } from './note.ts';
 import type { Self } from './pool.ts';
 import { withEntry } from './slice.ts';
+import { derivedUuid } from './uuid.ts';
 
 /** What a disk's bytes say of an owner mark. Pure: the same bytes, the same reading. */
 export type MarkReading =
@@ -83,8 +86,8 @@ function ofNote(
   if (!isOwned(table)) return { is: 'damaged', why: 'the note is whole, the table is not ours' };
   if (table.diskGuid !== note.mark)
     return { is: 'damaged', why: 'note and table are of two different takings' };
-  if (isMember(note) && !bearsMember(table, note))
-    return { is: 'damaged', why: "the array's part that the note tells of is not in the table" };
+  if (!bearsMember(table, note))
+    return { is: 'damaged', why: 'partition 2, which the note implies, is not in the table' };
   const torn = tornCopy(copies);
   const stranger = torn === 'none' ? undefined : strangerAt(bytes, copies, note.sectorBytes);
   return stranger === undefined
@@ -129,24 +132,27 @@ function isOwned(table: Gpt | undefined): boolean {
   return table?.entries.some((entry) => entry.number === 1 && entry.type === TYPE_OWNER) ?? false;
 }
 
-/** The entry of a member's table that is its part of the array. */
+/** The entry of type MEMBER: a disk's part of an array, or the physical volume of what LVM carves. */
 const MEMBER_NUMBER = 2;
 
-function bearsMember(table: Gpt, note: MemberNote): boolean {
-  const [found, wanted] = [memberEntry(table), memberEntry(firstTable(note))];
+/** Whether the table has what its note implies; of a device that is carved in partitions nothing is implied. */
+function bearsMember(table: Gpt, note: Note): boolean {
+  const wanted = memberEntry(firstTable(note));
+  if (wanted === undefined) return true;
+  const found = memberEntry(table);
   return (
     found?.type === TYPE_MEMBER &&
-    found.uuid === wanted?.uuid &&
+    found.uuid === wanted.uuid &&
     found.startBytes === wanted.startBytes &&
     found.sizeBytes === wanted.sizeBytes
   );
 }
 
-function memberEntry({ entries }: Gpt): GptEntry | undefined {
+export function memberEntry({ entries }: Gpt): GptEntry | undefined {
   return entries.find(({ number }) => number === MEMBER_NUMBER);
 }
 
-/** Whether the member's table says that the array was made; from then on it is only ever assembled. */
+/** Whether the table says that the array or volume group was made; from then on it is never made again. */
 export function isMade(table: Gpt): boolean {
   return ((memberEntry(table)?.attributes ?? 0n) & ATTR_MADE) !== 0n;
 }
@@ -155,7 +161,7 @@ export function withMade(table: Gpt): Gpt {
   return withEntry(table, MEMBER_NUMBER, (entry) => ({ ...entry, attributes: entry.attributes | ATTR_MADE }));
 }
 
-/** The table of a disk that was just taken: the owner partition, of a member its part of the array, and nothing else. */
+/** The table of a disk that was just taken: the owner partition, the member if its note implies one, and nothing else. */
 export function firstTable(note: Note): Gpt {
   const usable = usableRange(note.diskBytes, note.sectorBytes);
   const owner: GptEntry = {
@@ -163,7 +169,7 @@ export function firstTable(note: Note): Gpt {
     type: TYPE_OWNER,
     uuid: note.ownerPartition,
     startBytes: usable.start,
-    sizeBytes: 1024n ** 2n,
+    sizeBytes: MIB,
     attributes: 0n,
     name: 'instance-store-csi',
   };
@@ -172,20 +178,22 @@ export function firstTable(note: Note): Gpt {
     sectorBytes: note.sectorBytes,
     firstUsableBytes: usable.start,
     usableEndBytes: usable.end,
-    entries: isMember(note) ? [owner, memberPart(note, owner.startBytes + owner.sizeBytes)] : [owner],
+    entries: [owner, ...membersOf(note, usable.start + MIB, usable.end)],
   };
 }
 
-function memberPart({ memberPartition, memberBytes }: MemberNote, startBytes: bigint): GptEntry {
-  return {
-    number: MEMBER_NUMBER,
-    type: TYPE_MEMBER,
-    uuid: memberPartition,
-    startBytes,
-    sizeBytes: memberBytes,
-    attributes: 0n,
-    name: 'instance-store-csi-member',
-  };
+function membersOf(note: Note, from: bigint, end: bigint): readonly GptEntry[] {
+  const member = { number: MEMBER_NUMBER, type: TYPE_MEMBER, attributes: 0n };
+  if (isMember(note)) {
+    const { memberPartition, memberBytes } = note;
+    const name = 'instance-store-csi-member';
+    return [{ ...member, name, uuid: memberPartition, startBytes: from, sizeBytes: memberBytes }];
+  }
+  if (note.carving !== 'lvm') return [];
+  const startBytes = alignUp(from, alignmentOf(note));
+  const sizeBytes = alignDown(end, MIB) - startBytes;
+  const uuid = derivedUuid(note.mark, 'physical volume');
+  return [{ ...member, name: 'instance-store-csi-lvm', uuid, startBytes, sizeBytes }];
 }
 
 /**

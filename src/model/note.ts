@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Carving, RAID_LEVELS, type RaidLevel } from './pool.ts';
+import { CARVINGS, type Carving, RAID_LEVELS, type RaidLevel } from './pool.ts';
 import { parseUuid, type Uuid } from './uuid.ts';
 
 /**
@@ -10,8 +10,8 @@ export type Note = DeviceNote | MemberNote;
 /** Of what is carved. */
 export type DeviceNote = DiskNote | ArrayNote;
 
-/** Of a disk that is a device by itself. */
-export type DiskNote = Common & Erasable & { readonly formatVersion: 1; readonly array: 'none' };
+/** Of a disk that is a device by itself. The format is version 1 where drivers that know no other can serve it. */
+export type DiskNote = Common & Erasable & { readonly formatVersion: 1 | 2; readonly array: 'none' };
 
 /** Of a disk that is a part of an array. */
 export type MemberNote = Common &
@@ -67,6 +67,10 @@ export const NOTE_BYTES_MAX = 8192;
 const BLOCK = 4096;
 
 const TITLE = 'instance-store-csi owner mark, format version ';
+
+export function formatVersionOf({ carving }: Pick<DiskNote, 'carving'>): DiskNote['formatVersion'] {
+  return carving === 'lvm' ? 2 : 1;
+}
 
 export function isMember(note: Note): note is MemberNote {
   return note.array !== 'none' && note.role === 'member';
@@ -134,8 +138,12 @@ function noteFrom(raw: Raw): Note | undefined {
   const common = commonFrom(raw);
   if (common === undefined) return undefined;
   const erased = textOf(raw, 'erased') || undefined;
-  if (raw.formatVersion === 1)
-    return raw.array === 'none' ? { formatVersion: 1, ...common, array: 'none', erased } : undefined;
+  if (raw.array === 'none') {
+    const formatVersion = formatVersionOf(common);
+    return raw.formatVersion === formatVersion
+      ? { formatVersion, ...common, array: 'none', erased }
+      : undefined;
+  }
   const ofArray = ofArrayFrom(raw);
   if (ofArray === undefined) return undefined;
   if (raw.role === 'array') return { ...common, ...ofArray, role: 'array', erased };
@@ -148,14 +156,14 @@ function noteFrom(raw: Raw): Note | undefined {
 
 function commonFrom(raw: Raw): Common | undefined {
   const [mark, ownerPartition] = [uuidOf(raw, 'mark'), uuidOf(raw, 'ownerPartition')];
-  const { carving, members, sectorBytes } = raw;
+  const { members, sectorBytes } = raw;
+  const carving = CARVINGS.find((known) => known === raw.carving);
   const diskBytes = bytesOf(raw, 'diskBytes');
   const needed = ['driver', 'pool', 'node', 'machine', 'disk', 'takenAt'].every(
     (key) => textOf(raw, key) !== '',
   );
   if (!needed || mark === undefined || ownerPartition === undefined) return undefined;
-  if (carving !== 'whole' && carving !== 'partition') return undefined;
-  if (diskBytes === undefined || typeof sectorBytes !== 'number') return undefined;
+  if (carving === undefined || diskBytes === undefined || typeof sectorBytes !== 'number') return undefined;
   if (!Array.isArray(members) || !members.every((one): one is string => typeof one === 'string'))
     return undefined;
   return {

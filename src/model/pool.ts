@@ -2,7 +2,8 @@ import type { OrphanPolicy } from './orphan.ts';
 
 /** The configuration, decoded. See docs/operations.md for the file. */
 
-export type Carving = 'whole' | 'partition';
+export const CARVINGS = ['whole', 'partition', 'lvm'] as const;
+export type Carving = (typeof CARVINGS)[number];
 export const RAID_LEVELS = ['raid0', 'raid1', 'raid10'] as const;
 export type RaidLevel = (typeof RAID_LEVELS)[number];
 

@@ -13,6 +13,10 @@ type Steps = {
   readonly addPartition: { readonly disk: string; readonly number: number };
   readonly resizePartition: { readonly disk: string; readonly number: number };
   readonly dropPartition: { readonly disk: string; readonly number: number };
+  /** Of a disk that was taken for LVM and has none yet. */
+  readonly makeGroup: { readonly disk: string };
+  /** The kernel's mapping is not as the metadata say: a kill came in between. */
+  readonly refreshMapping: { readonly disk: string; readonly volume: string };
   readonly undoSlice: { readonly handle: Uuid };
   readonly quarantineSlice: { readonly handle: Uuid };
   readonly commitRecord: { readonly handle: Uuid };
@@ -36,6 +40,8 @@ const WORDS: { readonly [K in StepKind]: (step: Steps[K]) => string } = {
   addPartition: ({ disk, number }) => `tell the kernel of partition ${number} of ${disk}`,
   resizePartition: ({ disk, number }) => `tell the kernel the size of partition ${number} of ${disk}`,
   dropPartition: ({ disk, number }) => `make the kernel forget partition ${number} of ${disk}`,
+  makeGroup: ({ disk }) => `make the volume group of ${disk}`,
+  refreshMapping: ({ disk, volume }) => `tell the kernel where logical volume ${volume} of ${disk} lies`,
   undoSlice: ({ handle }) => `free the slice of ${handle}, which no CreateVolume answered`,
   quarantineSlice: ({ handle }) => `quarantine the slice of ${handle}, deleted while its disk was away`,
   commitRecord: ({ handle }) => `keep the record of ${handle}: its slice is in use`,

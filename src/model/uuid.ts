@@ -40,9 +40,20 @@ export function handleFor(driver: string, node: string, name: string): Uuid {
   const bytes = new Uint8Array(16);
   bytes.set(hash(driver, node).subarray(0, 6));
   bytes.set(hash(driver, node, name).subarray(0, 10), 6);
+  return versioned(bytes);
+}
+
+/** With the bits of version 8 (RFC 9562). */
+function versioned(random: Uint8Array): Uuid {
+  const bytes = Uint8Array.from(random);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   return dashed(bytes);
+}
+
+/** A UUIDv8 for what comes with another one and has no life of its own. */
+export function derivedUuid(from: Uuid, what: string): Uuid {
+  return versioned(hash(from, what).subarray(0, 16));
 }
 
 /** True when `handle` begins as the handles of this driver on this node do. */

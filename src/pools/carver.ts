@@ -21,6 +21,12 @@ type BeforeWrite = (planned: PlannedSlice) => Promise<void>;
 export type Carver = {
   /** @throws DriverError `host-failed`, `unknown` when the metadata cannot be read */
   read(exec: Exec, disk: Disk, mark: DeviceMark): Promise<Carved>;
+  /**
+   * The proof that the metadata are still those that we know, read from the medium: asked for before anything on the
+   * device is written over (law 1).
+   * @throws DriverError `inaccessible`, `host-failed`, `unknown`
+   */
+  expectKnown(exec: Exec, device: Device): Promise<void>;
   /** @returns false when there is no room, and then nothing was written */
   carve(exec: Exec, device: Device, wish: Wish, beforeWrite: BeforeWrite): Promise<boolean>;
   /** The slice's device as the kernel shows it, if it does. */

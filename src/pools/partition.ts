@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type ByteRange, zeroCommand } from '../host/blkdiscard.ts';
-import { readCommand } from '../host/dd.ts';
+import { zeroCommand } from '../host/blkdiscard.ts';
 import type { Exec } from '../host/exec.ts';
 import { readPartition } from '../host/sysfs.ts';
 import { allocate, cutOf, growableTo } from '../model/allocate.ts';
@@ -9,7 +8,6 @@ import { carvedByTable } from '../model/carved.ts';
 import type { SliceNode } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { Gpt, GptEntry } from '../model/gpt.ts';
-import { isZero } from '../model/mark.ts';
 import {
   generationOf,
   preparedAs,
@@ -23,10 +21,13 @@ import type { Carver } from './carver.ts';
 import type { Device, Placed } from './device.ts';
 import { addPartition, dropPartition, expectPartition, resizePartition } from './kernel.ts';
 import { changeTable, expectKnownTable, expectSameDisk } from './table.ts';
+import { expectZeroEnds } from './zeros.ts';
 
 /** Slices that are partitions: the carvings `partition` and `whole`. The table is all the metadata there is. */
 export const partitionCarver: Carver = {
   read: async (_exec, _disk, { table, note }) => carvedByTable(table, note),
+
+  expectKnown: expectKnownTable,
 
   async carve(exec, device, wish, beforeWrite) {
     const entry = allocate(device.table, cutOf(device.note), wish);
@@ -115,25 +116,6 @@ async function showGrown(exec: Exec, { disk }: Device, grown: GptEntry): Promise
     return resizePartition(exec, disk, grown);
   }
   return shown.is === 'absent' ? addPartition(exec, disk, grown) : expectPartition(disk, grown);
-}
-
-const ENDS_BYTES = 4096;
-
-/** Both ends of what was zeroed, read from the medium. */
-async function expectZeroEnds(
-  exec: Exec,
-  path: string,
-  { offsetBytes, lengthBytes }: ByteRange,
-): Promise<void> {
-  for (const at of [offsetBytes, offsetBytes + lengthBytes - BigInt(ENDS_BYTES)]) {
-    const { stdout } = await exec(readCommand(path, at, ENDS_BYTES));
-    if (stdout.length !== ENDS_BYTES || !isZero(stdout)) {
-      throw new DriverError(
-        'host-failed',
-        `${path} does not read as zeros at byte ${at} after it was zeroed`,
-      );
-    }
-  }
 }
 
 /** As the table says now; another call may have changed it since the slice was looked up. */

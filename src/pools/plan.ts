@@ -1,13 +1,15 @@
 import type { UseFacts } from '../host/usage.ts';
 import type { Disk } from '../model/disk.ts';
-import type { OwnerMark } from '../model/mark.ts';
+import { isMade, type OwnerMark } from '../model/mark.ts';
 import { matchesPool } from '../model/match.ts';
-import type { DeviceNote } from '../model/note.ts';
-import type { Pool } from '../model/pool.ts';
+import { type DeviceNote, isMember } from '../model/note.ts';
+import type { Carving, Pool } from '../model/pool.ts';
 import type { KernelDecision } from '../model/reconcile.ts';
 import type { Step } from '../model/step.ts';
+import type { Device } from './device.ts';
 import { compareKernel } from './kernel.ts';
 import type { Look, Looked } from './look.ts';
+import type { MappingFinding } from './mapping.ts';
 
 /** What a look asks for, as steps in the order in which they run. Pure: `plan` prints them, the driver runs them. */
 export function planDisks(look: Look): readonly Step[] {
@@ -20,12 +22,19 @@ export function planDisk({ disk, verdict }: Looked, uses: UseFacts): readonly St
     case 'member':
       return planOwned(disk, verdict.mark, uses);
     case 'blank': {
-      const because = verdict.resume === undefined ? 'blank' : 'a taking was cut short';
-      return [{ kind: 'take', because, disk: disk.path, pool: verdict.pool, resume: verdict.resume }];
+      const { pool, resume } = verdict;
+      const because = resume === undefined ? 'blank' : 'a taking was cut short';
+      return [
+        { kind: 'take', because, disk: disk.path, pool, resume },
+        ...makings(disk, (resume ?? pool).carving),
+      ];
     }
     case 'erasable': {
       const { pool, fingerprint } = verdict;
-      return [{ kind: 'eraseAndTake', because: 'named in eraseAndTake', disk: disk.path, pool, fingerprint }];
+      return [
+        { kind: 'eraseAndTake', because: 'named in eraseAndTake', disk: disk.path, pool, fingerprint },
+        ...makings(disk, (verdict.resume ?? pool).carving),
+      ];
     }
     case 'joining':
     case 'refused':
@@ -44,7 +53,27 @@ function planOwned(disk: Disk, mark: OwnerMark, uses: UseFacts): readonly Step[]
       (kind): Step => ({ kind, because: decided.label, disk: disk.path, number }),
     ),
   );
-  return [...table, ...kernel];
+  const isDue = !isMember(mark.note) && !isMade(mark.table);
+  return [...table, ...kernel, ...(isDue ? makings(disk, mark.note.carving) : [])];
+}
+
+/** What a taken disk needs before slices can be carved out of it. */
+function makings({ path }: Disk, carving: Carving): readonly Step[] {
+  return carving === 'lvm' ? [{ kind: 'makeGroup', because: 'not made yet', disk: path }] : [];
+}
+
+type RefreshMapping = Extract<Step, { readonly kind: 'refreshMapping' }>;
+
+/** What a kill left of a change of the kernel's mappings. */
+export function planMappings(
+  { disk }: Device,
+  findings: readonly MappingFinding[],
+): readonly RefreshMapping[] {
+  return findings.flatMap(({ volume, decided }): readonly RefreshMapping[] =>
+    volume === undefined || decided.decision !== 'refresh'
+      ? []
+      : [{ kind: 'refreshMapping', because: decided.label, disk: disk.path, volume: volume.name }],
+  );
 }
 
 const KERNEL_STEPS: {

@@ -8,9 +8,11 @@ import type { Uuid } from '../model/uuid.ts';
 import type { Capacity } from '../model/volume.ts';
 import type { PoolsContext } from './context.ts';
 import { Device, nameOf, type Placed } from './device.ts';
+import { makeGroup } from './group.ts';
 import { addPartition, compareKernel, dropPartition, resizePartition } from './kernel.ts';
 import { isSame, type Look, type Looked, look } from './look.ts';
-import { differenceOf, planDisk } from './plan.ts';
+import { compareMappings, refreshMapping } from './mapping.ts';
+import { differenceOf, planDisk, planMappings } from './plan.ts';
 import { readCarved } from './slices.ts';
 import { writeTable } from './table.ts';
 import { eraseAndTakeDisk, takeDisk } from './take.ts';
@@ -146,15 +148,33 @@ export class Pools {
     looked: Looked,
     mark: DeviceMark | undefined,
   ): Promise<DeviceMark | undefined> {
-    const startedAtMs = performance.now();
-    const taken = await runDiskStep(this.context, step, looked, mark);
-    const durationMs = performance.now() - startedAtMs;
-    this.context.notify({ notice: 'step', step: describeStep(step), durationMs });
-    if (taken !== undefined) {
-      const { disk: identity, pool, mark: id } = taken.note;
+    const now = await this.timed(step, () => runDiskStep(this.context, step, looked, mark));
+    if (now !== undefined && mark === undefined) {
+      const { disk: identity, pool, mark: id } = now.note;
       this.context.notify({ notice: 'disk-taken', disk: looked.disk.path, identity, pool, mark: id });
     }
-    return taken;
+    return now;
+  }
+
+  private async timed<T>(step: Step, act: () => Promise<T>): Promise<T> {
+    const startedAtMs = performance.now();
+    const done = await act();
+    const durationMs = performance.now() - startedAtMs;
+    this.context.notify({ notice: 'step', step: describeStep(step), durationMs });
+    return done;
+  }
+
+  /** Makes the kernel's mappings those of the metadata. */
+  private async agree(device: Device): Promise<void> {
+    const findings = await compareMappings(device);
+    for (const step of planMappings(device, findings))
+      await this.timed(step, () => refreshMapping(this.context.exec, device, step.volume));
+    for (const { mapping, decided } of findings) {
+      if (decided.decision !== 'refuse') continue;
+      const about = `${mapping.path} on ${device.disk.path}`;
+      const what = 'kernel and metadata differ: nothing new is put on the disk';
+      this.context.notify({ notice: 'contradiction', about, label: decided.label, what });
+    }
   }
 
   private async serve(looked: Looked, mark: DeviceMark, seen: Look): Promise<void> {
@@ -162,6 +182,7 @@ export class Pools {
     const differs = differenceOf(mark.note, disk, this.context.configuration.pools);
     const carved = await readCarved(this.context.exec, disk, mark);
     const device = new Device(disk, mark.note, mark.table, carved, differs);
+    await this.agree(device);
     this.byMark.set(device.mark, device);
     const served: Looked = { ...looked, verdict: { is: 'owned', mark: { ...mark, torn: 'none' } } };
     this.disks = this.disks.map((one) => (isSame(one.disk, disk) ? served : one));
@@ -182,7 +203,7 @@ export class Pools {
   }
 }
 
-/** @returns the mark, when the step took a disk */
+/** @returns the mark as it is now, when the step changed it */
 async function runDiskStep(
   context: PoolsContext,
   step: Step,
@@ -207,6 +228,8 @@ async function runDiskStep(
       return undefined;
     case 'dropPartition':
       return dropPartition(context.exec, disk, step.number).then(() => undefined);
+    case 'makeGroup':
+      return mark === undefined ? undefined : makeGroup(context.exec, disk, mark);
     default:
       throw new TypeError(`${step.kind} is no step of a disk`);
   }

@@ -10,17 +10,27 @@ import type { Carving } from '../model/pool.ts';
 import type { Slice } from '../model/slice.ts';
 import type { Carver, PlannedSlice } from './carver.ts';
 import type { Device, Placed } from './device.ts';
+import { logicalCarver } from './logical.ts';
 import { partitionCarver } from './partition.ts';
 
 /** What is done to a slice, whatever carved it. Every write of metadata happens alone, everything else shares the disk. */
 
-const CARVERS: { readonly [C in Carving]: Carver } = { whole: partitionCarver, partition: partitionCarver };
+const CARVERS: { readonly [C in Carving]: Carver } = {
+  whole: partitionCarver,
+  partition: partitionCarver,
+  lvm: logicalCarver,
+};
 
 const carverOf = ({ note }: Pick<Device, 'note'>): Carver => CARVERS[note.carving];
 
 /** What a disk of ours bears, out of its own metadata. @throws DriverError `host-failed`, `unknown` */
 export function readCarved(exec: Exec, disk: Disk, mark: DeviceMark): Promise<Carved> {
   return carverOf(mark).read(exec, disk, mark);
+}
+
+/** Asked before anything on a device is written over. @throws DriverError `inaccessible`, `host-failed`, `unknown` */
+export function expectKnown(exec: Exec, device: Device): Promise<void> {
+  return carverOf(device).expectKnown(exec, device);
 }
 
 /**

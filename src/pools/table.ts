@@ -37,12 +37,17 @@ export async function expectKnownTable(exec: Exec, device: Device): Promise<void
   await expectSameDisk(disk);
   if (device.isDoubted)
     throw new DriverError('unknown', `The table of ${disk.path} is about to be read again; repeat the call`);
-  await orDoubt(device, () =>
-    expectTable(exec, disk, table, 'changed by someone else; the next look at the disk tells what it is now'),
-  );
+  await orDoubt(device, () => expectUnchanged(exec, disk, table));
 }
 
-async function orDoubt(device: Device, act: () => Promise<void>): Promise<void> {
+/** @throws DriverError `host-failed` when the medium has another table, `unknown` */
+export function expectUnchanged(exec: Exec, disk: Disk, table: Gpt): Promise<void> {
+  const otherwise = 'changed by someone else; the next look at the disk tells what it is now';
+  return expectTable(exec, disk, table, otherwise);
+}
+
+/** Where a change of metadata fails or was cut short, nobody knows what is there. */
+export async function orDoubt(device: Device, act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (error) {

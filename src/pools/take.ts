@@ -10,7 +10,14 @@ import type { Content, Disk } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import { judge, type Verdict } from '../model/judge.ts';
 import { type DeviceMark, firstTable, type OwnerMark, readMark } from '../model/mark.ts';
-import { type DeviceNote, type DiskNote, encodeNote, NOTE_OFFSET, type Note } from '../model/note.ts';
+import {
+  type DeviceNote,
+  type DiskNote,
+  encodeNote,
+  formatVersionOf,
+  NOTE_OFFSET,
+  type Note,
+} from '../model/note.ts';
 import type { Pool, Self } from '../model/pool.ts';
 import { uuid } from '../model/uuid.ts';
 import type { PoolsContext } from './context.ts';
@@ -100,7 +107,7 @@ function changed(disk: Disk, verdict: Verdict): DriverError {
 function newNote(disk: Disk, pool: Pool, self: Self, erased: string | undefined): DiskNote {
   const identity = disk.identity ?? '';
   return {
-    formatVersion: 1,
+    formatVersion: formatVersionOf(pool),
     ...self,
     pool: pool.name,
     mark: uuid(randomUUID()),

@@ -1,5 +1,5 @@
 import { fsMinimumBytes } from '../host/mkfs.ts';
-import { sizeFor } from '../model/allocate.ts';
+import { sizeFor, sizeStepBytes } from '../model/allocate.ts';
 import { formatBytes, maxOf } from '../model/bytes.ts';
 import { incompatibility } from '../model/compatible.ts';
 import { DriverError } from '../model/errors.ts';
@@ -77,7 +77,7 @@ async function expectForgettable(
 async function carveNew(context: VolumesContext, handle: Uuid, request: CreateRequest): Promise<VolumeInfo> {
   const pool = poolFor(context, request.parameters);
   const minimumBytes = minimumOf(request.capabilities);
-  expectPossibleSize(request, minimumBytes);
+  expectPossibleSize(request, minimumBytes, pool);
   const wish = { handle, pool: pool.name, size: request.size, minimumBytes };
   let planned: VolumeRecord | undefined;
   const placed = await carve(context.exec, context.pools.devices(pool.name), wish, async (device, slice) => {
@@ -141,13 +141,17 @@ export function minimumOf(capabilities: readonly Capability[]): bigint {
 }
 
 /** @throws DriverError `out-of-range` for what no node could serve */
-function expectPossibleSize({ size, capabilities }: CreateRequest, minimumBytes: bigint): void {
-  if (sizeFor(size, minimumBytes) !== undefined) return;
+function expectPossibleSize(
+  { size, capabilities }: CreateRequest,
+  minimumBytes: bigint,
+  { carving }: Pool,
+): void {
+  if (sizeFor(size, minimumBytes, carving) !== undefined) return;
   const fs = capabilities.map(({ access }) => (access.type === 'mount' ? access.fsType : 'raw block'))[0];
   throw new DriverError(
     'out-of-range',
     `capacity_range.limit_bytes is ${size.limitBytes}: a volume of ${fs} has at least ${minimumBytes} bytes, ` +
-      'and slices end on whole 4 KiB sectors',
+      `and slices of carving ${carving} are multiples of ${formatBytes(sizeStepBytes(carving))}`,
   );
 }
 

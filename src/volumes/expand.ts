@@ -1,8 +1,10 @@
 import { growCommand } from '../host/grow.ts';
 import { readMounts } from '../host/proc.ts';
-import { sizeFor } from '../model/allocate.ts';
+import { sizeFor, sizeStepBytes } from '../model/allocate.ts';
+import { formatBytes } from '../model/bytes.ts';
 import { DriverError } from '../model/errors.ts';
 import { type ExpandRequest, FS_TYPES } from '../model/volume.ts';
+import type { Placed } from '../pools/device.ts';
 import { growSlice } from '../pools/slices.ts';
 import { expectSameDisk } from '../pools/table.ts';
 import type { VolumesContext } from './context.ts';
@@ -24,7 +26,7 @@ export async function expandVolume(context: VolumesContext, request: ExpandReque
       `Volume ${placed.slice.id} is not mounted at volume_path ${request.volumePath}`,
     );
   }
-  const grown = await growSlice(context.exec, placed, wantedBytes(placed.slice.sizeBytes, request));
+  const grown = await growSlice(context.exec, placed, wantedBytes(placed, request));
   const fsType = FS_TYPES.find((known) => known === there.fsType);
   if (!placed.slice.block && fsType !== undefined) {
     await context.exec(growCommand(fsType, grown.path, request.volumePath));
@@ -39,8 +41,10 @@ export async function expandVolume(context: VolumesContext, request: ExpandReque
 }
 
 /** Already large enough is fine, whatever the limit was then. */
-function wantedBytes(currentBytes: bigint, { handle, size }: ExpandRequest): bigint {
+function wantedBytes({ device, slice }: Placed, { handle, size }: ExpandRequest): bigint {
   const { requiredBytes, limitBytes } = size;
+  const currentBytes = slice.sizeBytes;
+  const { carving } = device.note;
   if (limitBytes !== undefined && limitBytes < currentBytes) {
     throw new DriverError(
       'out-of-range',
@@ -48,10 +52,10 @@ function wantedBytes(currentBytes: bigint, { handle, size }: ExpandRequest): big
     );
   }
   if (requiredBytes === undefined || requiredBytes <= currentBytes) return currentBytes;
-  const wanted = sizeFor(size, requiredBytes);
+  const wanted = sizeFor(size, requiredBytes, carving);
   if (wanted !== undefined) return wanted;
   throw new DriverError(
     'out-of-range',
-    `No size of whole sectors lies between ${requiredBytes} and ${limitBytes} bytes`,
+    `No multiple of ${formatBytes(sizeStepBytes(carving))} lies between ${requiredBytes} and ${limitBytes} bytes`,
   );
 }

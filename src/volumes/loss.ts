@@ -16,7 +16,7 @@ export function explainLoss(
 ): DriverError {
   const bearer = disks.find(({ verdict }) => verdict.is === 'owned' && verdict.mark.note.mark === mark);
   if (bearer !== undefined) {
-    const message = `Volume ${handle}: ${bearer.disk.path} is here with its mark, the volume's slice is gone from its table`;
+    const message = `Volume ${handle}: ${bearer.disk.path} is here with its mark, the volume's slice is gone from it`;
     return new DriverError('data-loss', message, { reason: 'SliceLost' });
   }
   const same = disks.find(({ disk }) => disk.identity !== undefined && disk.identity === record?.disk);

@@ -1,9 +1,10 @@
 import { lstat } from 'node:fs/promises';
+import { readMappingsOn } from '../host/mapped.ts';
 import { unmountCommand } from '../host/mount.ts';
 import type { Mount } from '../host/proc.ts';
 import { readMounts } from '../host/proc.ts';
 import { readDisk } from '../host/sysfs.ts';
-import { pathsOf } from '../host/usage.ts';
+import { nodesOf, pathsOf } from '../host/usage.ts';
 import type { SliceNode } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { Placed } from '../pools/device.ts';
@@ -28,8 +29,8 @@ export function mountsOfNode(node: SliceNode, mounts: readonly Mount[]): readonl
   );
 }
 
-export function isBindOfNode(mount: Mount, node: Pick<SliceNode, 'name'>): boolean {
-  return mount.fsType === 'devtmpfs' && mount.root === `/${node.name}`;
+export function isBindOfNode(mount: Mount, node: Pick<SliceNode, 'path' | 'aliases'>): boolean {
+  return mount.fsType === 'devtmpfs' && nodesOf(node).includes(mount.root);
 }
 
 /** The uppermost mount at a path, which is what a pod would see there. */
@@ -92,10 +93,9 @@ async function isOnOurDisk(context: VolumesContext, mount: Mount): Promise<boole
     .looked()
     .filter(({ disk }) => served.has(disk.name) || (disk.identity !== undefined && named.has(disk.identity)));
   const now = await Promise.all(disks.map(({ disk }) => readDisk(disk.name)));
-  return now.some(
-    (disk) =>
-      disk.is === 'present' && disk.value.partitions.some((one) => mountsOfNode(one, [mount]).length > 0),
-  );
+  const partitions = now.flatMap((disk) => (disk.is === 'present' ? disk.value.partitions : []));
+  const mapped = await Promise.all(partitions.map(({ name }) => readMappingsOn(name)));
+  return [...partitions, ...mapped.flat()].some((node) => mountsOfNode(node, [mount]).length > 0);
 }
 
 /** A filesystem whose disk is gone, or a bind of a device node that is gone. */

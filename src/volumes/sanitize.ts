@@ -6,8 +6,7 @@ import { assertNever, messageOf } from '../model/errors.ts';
 import type { Sanitize } from '../model/pool.ts';
 import type { Uuid } from '../model/uuid.ts';
 import { nameOf, type Placed } from '../pools/device.ts';
-import { freeSlice, openSlice } from '../pools/slices.ts';
-import { expectKnownTable } from '../pools/table.ts';
+import { expectKnown, freeSlice, openSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { inPieces, zeroNode } from './prepare.ts';
 
@@ -99,7 +98,7 @@ export class Sanitizer {
     if (method.method === 'none') return;
     const { lock } = placed.device;
     const node = await lock.shared(async () => {
-      await expectKnownTable(this.context.exec, placed.device);
+      await expectKnown(this.context.exec, placed.device);
       return openSlice(this.context.exec, placed);
     });
     const passes = method.method === 'shred' ? method.passes : 0;

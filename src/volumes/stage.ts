@@ -17,8 +17,7 @@ import {
   type StageRequest,
 } from '../model/volume.ts';
 import type { Placed } from '../pools/device.ts';
-import { openSlice, setPrepared, usersOfSlice } from '../pools/slices.ts';
-import { expectKnownTable } from '../pools/table.ts';
+import { expectKnown, openSlice, setPrepared, usersOfSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
 import { findVolume } from './find.ts';
 import { isBindOfNode, isNodeOf, mountAt, mountsOfNode, unmountAll } from './mounts.ts';
@@ -143,7 +142,7 @@ async function prepareMount(
   await expectNobody(placed);
   const record = context.records.get(id);
   await placed.device.lock.shared(async () => {
-    await expectKnownTable(context.exec, placed.device);
+    await expectKnown(context.exec, placed.device);
     await makeFilesystem(context, node, id, access.fsType, record?.mkfsOptions ?? []);
     await mountAndCheck(context, placed, node, access, path);
   });
@@ -203,7 +202,7 @@ async function stageBlock(context: VolumesContext, placed: Placed, path: string)
 async function prepareBlock(context: VolumesContext, placed: Placed, node: SliceNode): Promise<void> {
   const startedAtMs = performance.now();
   await expectNobody(placed);
-  await placed.device.lock.shared(() => expectKnownTable(context.exec, placed.device));
+  await placed.device.lock.shared(() => expectKnown(context.exec, placed.device));
   await zeroNode(context, placed.device.lock, node);
   await setPrepared(context.exec, placed, 'block');
   const durationMs = performance.now() - startedAtMs;

@@ -87,6 +87,14 @@ const MEMBER: GptEntry = {
   name: 'instance-store-csi-member',
 };
 
+const LVM_NOTE: DiskNote = { ...NOTE, formatVersion: 2, carving: 'lvm' };
+
+const PHYSICAL_VOLUME: GptEntry = {
+  ...MEMBER,
+  uuid: uuid('e18006a6-da84-8ac0-af94-566672629dfe'),
+  name: 'instance-store-csi-lvm',
+};
+
 const VOLUME = uuid('478626e7-634c-4af3-a531-30d16deffc79');
 const QUARANTINE = uuid('73a1439c-53e5-4593-b5bf-673de5e677e3');
 
@@ -164,6 +172,12 @@ export const IMAGES: readonly Image[] = [
     what: 'a member of an array that was made',
     note: MEMBER_NOTE,
     table: { ...TABLE, entries: [OWNER, MEMBER] },
+  },
+  {
+    folder: 'v2-lvm',
+    what: 'a disk that LVM carves, whose volume group was made',
+    note: LVM_NOTE,
+    table: { ...TABLE, entries: [OWNER, PHYSICAL_VOLUME] },
   },
   {
     folder: 'v2-array',

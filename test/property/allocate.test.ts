@@ -173,12 +173,16 @@ describe.each(CUTS)(
 );
 
 describe('sizeFor()', () => {
-  it('finds a size whenever a whole sector of 4 KiB lies between what is needed and the limit', () => {
+  it('finds a size whenever a whole step of the carving lies between what is needed and the limit', () => {
+    const carving = fc.constantFrom('partition', 'lvm');
     fc.assert(
-      fc.property(anySize, fc.constantFrom(0n, 16n * MIB), (size, minimumBytes) => {
-        const needed = [size.requiredBytes ?? 0n, minimumBytes, 4096n].reduce((a, b) => (a > b ? a : b));
-        const possible = size.limitBytes === undefined || alignUp(needed, 4096n) <= size.limitBytes;
-        expect(sizeFor(size, minimumBytes) !== undefined).toBe(possible);
+      fc.property(anySize, fc.constantFrom(0n, 16n * MIB), carving, (size, minimumBytes, carving) => {
+        const step = carving === 'lvm' ? MIB : 4096n;
+        const needed = [size.requiredBytes ?? 0n, minimumBytes, step].reduce((a, b) => (a > b ? a : b));
+        const possible = size.limitBytes === undefined || alignUp(needed, step) <= size.limitBytes;
+        const found = sizeFor(size, minimumBytes, carving);
+        expect(found !== undefined).toBe(possible);
+        expect((found ?? 0n) % step).toBe(0n);
       }),
     );
   });

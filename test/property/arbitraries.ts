@@ -67,7 +67,7 @@ export const anyPool: Arbitrary<Pool> = fc.record({
     { maxLength: 2 },
   ),
   array: fc.constant('none'),
-  carving: fc.constantFrom('whole', 'partition'),
+  carving: fc.constantFrom('whole', 'partition', 'lvm'),
   sanitize: fc.constant({ method: 'discard' }),
 });
 
@@ -82,7 +82,7 @@ export function anyNoteOf(disk: Disk): Arbitrary<Note> {
       mark: anyUuid,
       ownerPartition: anyUuid,
       disk: rarely(word, disk.identity ?? 'none'),
-      carving: fc.constantFrom('whole', 'partition'),
+      carving: fc.constantFrom('whole', 'partition', 'lvm'),
       erased: rarely(fc.constantFrom('f', 'g'), undefined),
     })
     .map((note) => ({

@@ -303,7 +303,7 @@ describe('A slice that a foreign hand removed from the table', () => {
     expect(await healthOf(world, made)).toMatchObject({ status: 'DATA_LOSS', reason: 'SliceLost' });
     const refused = await refusal(world.player.stage(made));
     expect(refused.code).toBe('FAILED_PRECONDITION');
-    expect(refused.message).toMatch(/is here with its mark, the volume's slice is gone from its table/);
+    expect(refused.message).toMatch(/is here with its mark, the volume's slice is gone from it/);
     expect(await tableOf(world.device())).toHaveLength(1);
     await world.player.delete(made.id);
     expect(await hasRecord(world, made)).toBe(false);

@@ -7,6 +7,7 @@ import {
   extendVolumeCommand,
   makeGroupCommand,
   makeVolumeCommand,
+  parseDeactivated,
   refreshCommand,
   removeVolumeCommand,
   retagVolumeCommand,
@@ -15,7 +16,7 @@ import { parseReport, reportCommand } from '../../../src/host/lvm-report.ts';
 import { groupName } from '../../../src/model/group.ts';
 import { uuid } from '../../../src/model/uuid.ts';
 
-const ON = { path: '/dev/nvme1n1p2', device: '/dev/nvme1n1' };
+const ON = { path: '/dev/nvme1n1p2', disk: '/dev/nvme1n1' };
 const GROUP = groupName(uuid('22222222-3333-8444-8555-666666666666'));
 const AT = { group: GROUP, volume: 'slice_3' };
 const RUNS = [
@@ -77,6 +78,25 @@ describe('commands of LVM', () => {
 
 const RECORDED = readFileSync(new URL('./lvm/report-2.03.16.txt', import.meta.url), 'utf8');
 const read = (text: string, name = GROUP) => parseReport({ stdout: Buffer.from(text) }, name);
+
+describe('parseDeactivated()', () => {
+  const ended = (stderr: string, code = 5) => ({ code, stderr, stdout: Buffer.alloc(0), durationMs: 1 });
+
+  it.each([
+    `  Logical volume ${GROUP}/slice_1 in use.\n`,
+    `  Logical volume ${GROUP}/slice_1 contains a filesystem in use.\n`,
+    `  Logical volume ${GROUP}/slice_1 is used by another device.\n`,
+    `  device-mapper: remove ioctl on ${GROUP}-slice_1  failed: Device or resource busy\n  Unable to deactivate\n`,
+  ])('knows who is told to be using it: %s', (stderr) => {
+    expect(parseDeactivated(ended(stderr))).toBe('in-use');
+  });
+
+  it('knows no other failure, and success by the exit code', () => {
+    const failed = `  Failed to find logical volume "${GROUP}/slice_1"\n`;
+    expect(parseDeactivated(ended(failed))).toBeUndefined();
+    expect(parseDeactivated(ended('', 0))).toBe('inactive');
+  });
+});
 
 describe('parseReport()', () => {
   it('reads a group with its volumes, whose extents are in several places, and what is free', () => {

@@ -72,7 +72,16 @@ describe('sizeFor()', () => {
     ['one MiB when zero bytes were asked for', asked(0n), 0n, MIB],
     ['nothing when the limit is less than a sector', asked(undefined, 4095n), 0n, undefined],
   ])('is %s', (_what, size, minimumBytes, sizeBytes) => {
-    expect(sizeFor(size, minimumBytes)).toBe(sizeBytes);
+    expect(sizeFor(size, minimumBytes, 'partition')).toBe(sizeBytes);
+  });
+
+  it.each([
+    ['whole MiB', asked(GIB + 1n, GIB + MIB), GIB + MIB],
+    ['whole MiB below a limit that is none', asked(undefined, 999n * 1_000_000n), 952n * MIB],
+    ['nothing when no whole MiB lies within the limit', asked(GIB + 4096n, GIB + 4096n), undefined],
+    ['one MiB when zero bytes were asked for', asked(0n), MIB],
+  ])('of a logical volume is %s', (_what, size, sizeBytes) => {
+    expect(sizeFor(size, 0n, 'lvm')).toBe(sizeBytes);
   });
 });
 

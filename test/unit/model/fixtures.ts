@@ -70,6 +70,9 @@ export const NOTE: DiskNote = {
   erased: undefined,
 };
 
+/** Of the same disk, were it carved by LVM. */
+export const LVM_NOTE: DiskNote = { ...NOTE, formatVersion: 2, carving: 'lvm' };
+
 const { erased: _, ...TAKEN } = NOTE;
 
 /** Of the first of two disks that are a raid0 together. */

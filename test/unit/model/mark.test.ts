@@ -1,7 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { GIB, MIB } from '../../../src/model/bytes.ts';
 import type { Disk, DiskBytes } from '../../../src/model/disk.ts';
-import { encodeGpt, type Gpt, type GptEntry, type GptRegion, TYPE_VOLUME } from '../../../src/model/gpt.ts';
+import {
+  encodeGpt,
+  type Gpt,
+  type GptEntry,
+  type GptRegion,
+  TYPE_MEMBER,
+  TYPE_VOLUME,
+} from '../../../src/model/gpt.ts';
 import {
   firstTable,
   freeNumbers,
@@ -10,7 +17,7 @@ import {
   readMark,
   withMade,
 } from '../../../src/model/mark.ts';
-import type { DiskNote } from '../../../src/model/note.ts';
+import type { DiskNote, Note } from '../../../src/model/note.ts';
 import {
   preparedAs,
   quarantined,
@@ -19,9 +26,11 @@ import {
   withoutEntry,
 } from '../../../src/model/slice.ts';
 import {
+  ARRAY_NOTE,
   bytesWith,
   DISK,
   HANDLE,
+  LVM_NOTE,
   MEMBER_NOTE,
   NOTE,
   noteWrite,
@@ -182,14 +191,17 @@ describe('readMark()', () => {
   });
 });
 
-describe("readMark() of an array's member", () => {
-  const first = firstTable(MEMBER_NOTE);
+describe.each<[string, Note]>([
+  ["an array's member", MEMBER_NOTE],
+  ['a disk that LVM carves', LVM_NOTE],
+])('readMark() of %s', (_what, note) => {
+  const first = firstTable(note);
   const [owner, member] = first.entries;
 
   it('reads its note and its table, made or not', () => {
     for (const table of [first, withMade(first)]) {
-      const mark = { note: MEMBER_NOTE, table, torn: 'none' };
-      expect(read(takenBytes(MEMBER_NOTE, table))).toEqual({ is: 'ours', mark });
+      const mark = { note, table, torn: 'none' };
+      expect(read(takenBytes(note, table))).toEqual({ is: 'ours', mark });
     }
     expect([first, withMade(first)].map(isMade)).toEqual([false, true]);
   });
@@ -197,7 +209,7 @@ describe("readMark() of an array's member", () => {
   it('finds it unfinished, then torn, then ours, cut at any sector of its first table', () => {
     const writes = sectorWrites(encodeGpt(first, SIZE), 512);
     const seen = writes.map((_write, cut) =>
-      said(read(bytesWith(SIZE, [noteWrite(MEMBER_NOTE), ...writes.slice(0, cut)]))),
+      said(read(bytesWith(SIZE, [noteWrite(note), ...writes.slice(0, cut)]))),
     );
     expect([...new Set(seen)]).toEqual(['unfinished', 'ours, torn: primary']);
   });
@@ -208,10 +220,24 @@ describe("readMark() of an array's member", () => {
     ['begins elsewhere', { startBytes: 3n * MIB }],
     ['is smaller', { sizeBytes: MIB }],
     ['has another number', { number: 3 }],
-  ])("calls the mark damaged when the array's part %s", (_what, change) => {
+  ])('calls the mark damaged when its partition 2 %s', (_what, change) => {
     if (owner === undefined || member === undefined) throw new Error('a table of two entries is wanted');
     const table = { ...first, entries: [owner, { ...member, ...change }] };
-    expect(said(read(takenBytes(MEMBER_NOTE, table)))).toBe('damaged');
+    expect(said(read(takenBytes(note, table)))).toBe('damaged');
+  });
+});
+
+describe('firstTable() of a device that LVM carves', () => {
+  it('gives LVM all but the mark, in whole MiB', () => {
+    const [, physical] = firstTable(LVM_NOTE).entries;
+    expect(physical).toMatchObject({ number: 2, type: TYPE_MEMBER, startBytes: 2n * MIB });
+    expect(physical?.sizeBytes).toBe(SIZE - 3n * MIB);
+  });
+
+  it('begins on whole stripes of an array', () => {
+    const chunkBytes = 5n * MIB;
+    const [, physical] = firstTable({ ...ARRAY_NOTE, carving: 'lvm', chunkBytes }).entries;
+    expect(physical?.startBytes).toBe(10n * MIB);
   });
 });
 

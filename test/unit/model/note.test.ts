@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type DiskNote, decodeNote, encodeNote, NOTE_BYTES_MAX, type Note } from '../../../src/model/note.ts';
-import { ARRAY_NOTE, MEMBER_NOTE, NOTE } from './fixtures.ts';
+import { ARRAY_NOTE, LVM_NOTE, MEMBER_NOTE, NOTE } from './fixtures.ts';
 
 const textOf = (note: Note): string => Buffer.from(encodeNote(note)).toString('utf8').replace(/\0+$/, '');
 const bytes = (text: string): Uint8Array => Buffer.from(`${text}\0\0\0`);
@@ -46,6 +46,7 @@ describe('decodeNote()', () => {
   });
 
   it.each<[string, Note]>([
+    ['a disk that LVM carves', LVM_NOTE],
     ['a member', MEMBER_NOTE],
     ['a replacement in a mirror', { ...MEMBER_NOTE, array: 'raid1', chunkBytes: 0n, revision: 7 }],
     ['an array', ARRAY_NOTE],
@@ -96,6 +97,8 @@ describe('decodeNote()', () => {
     ['no driver', { driver: '' }],
     ['no machine', { machine: undefined }],
     ['an array in the first format', { array: 'raid0' }],
+    ['a carving in the first format that came later', { carving: 'lvm' }],
+    ['a carving of the first format in a later one', { formatVersion: 2 }],
   ])('calls a note with %s torn although its checksum is right', (_what, change) => {
     expect(decodeNote(encodeNote({ ...NOTE, ...change } as Note)).is).toBe('torn');
   });
