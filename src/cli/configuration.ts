@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { parseDocument } from 'yaml';
-import { parseSize } from '../model/bytes.ts';
+import { MIB, parseSize } from '../model/bytes.ts';
 import { DriverError, messageOf } from '../model/errors.ts';
 import {
   type Configuration,
@@ -18,12 +18,13 @@ const POOL_NAME = /^[a-z0-9]([a-z0-9-]{0,23}[a-z0-9])?$/;
 
 /** Every message below ends the sentence "FIELD is FOUND, want …". */
 
-const SIZE = 'a size such as 10Gi or 500M';
-const size = v.pipe(
-  v.string(SIZE),
-  v.check((text) => parseSize(text) !== undefined, SIZE),
-  v.transform((text) => parseSize(text) ?? 0n),
-);
+const sizeOf = (what: string, leastBytes = 0n) =>
+  v.pipe(
+    v.string(what),
+    v.check((text) => (parseSize(text) ?? -1n) >= leastBytes, what),
+    v.transform((text) => parseSize(text) ?? 0n),
+  );
+const size = sizeOf('a size such as 10Gi or 500M');
 
 const TEXT = 'text in quotes';
 const text = v.pipe(v.string(TEXT), v.nonEmpty(TEXT));
@@ -51,6 +52,8 @@ const NAME = 'at most 25 of a-z, 0-9 and "-", with a letter or digit at both end
 const FINGERPRINT = 'the fingerprint that `why DISK` prints';
 const PASSES = 'a number from 1 to 35';
 
+const rate = sizeOf('a size of at least 1Mi, which is sanitized in a second', MIB);
+
 const eraseAndTake = v.strictObject(
   { disk: text, found: v.pipe(v.string(FINGERPRINT), v.regex(/^[0-9a-f]{64}$/, FINGERPRINT)) },
   MAPPING,
@@ -73,6 +76,7 @@ const pool = v.strictObject(
     shredPasses: v.optional(
       v.pipe(v.number(PASSES), v.integer(PASSES), v.minValue(1, PASSES), v.maxValue(35, PASSES)),
     ),
+    sanitizeBytesPerSecond: v.optional(rate),
   },
   MAPPING,
 );
@@ -115,13 +119,19 @@ function parseConfiguration(source: string, name: string): Configuration {
     (one) => one.shredPasses !== undefined && one.sanitize !== 'shred',
   );
   if (idle >= 0) throw wrong(name, `pools[${idle}].shredPasses is for sanitize: shred alone`);
+  const unpaced = decoded.output.pools.findIndex(
+    (one) => one.sanitizeBytesPerSecond !== undefined && one.sanitize === 'none',
+  );
+  if (unpaced >= 0)
+    throw wrong(name, `pools[${unpaced}].sanitizeBytesPerSecond slows nothing down with sanitize: none`);
   const pools = decoded.output.pools.map(toPool);
   const overlap = overlapOf(pools);
   if (overlap !== undefined) throw wrong(name, overlap);
   return { pools, orphans: decoded.output.orphans };
 }
 
-function toPool({ name, disks, array, carving, sanitize, shredPasses }: v.InferOutput<typeof pool>): Pool {
+function toPool(found: v.InferOutput<typeof pool>): Pool {
+  const { name, disks, array, carving, sanitize, shredPasses, sanitizeBytesPerSecond } = found;
   return {
     name,
     match: disks.match.map((line) =>
@@ -135,6 +145,7 @@ function toPool({ name, disks, array, carving, sanitize, shredPasses }: v.InferO
       sanitize === 'shred'
         ? { method: 'shred', passes: shredPasses ?? DEFAULT_SHRED_PASSES }
         : { method: sanitize },
+    sanitizeBytesPerSecond,
   };
 }
 

@@ -44,6 +44,8 @@ export type Pool = {
   readonly array: 'none' | Raid;
   readonly carving: Carving;
   readonly sanitize: Sanitize;
+  /** At most so much of a slice a second, on each device. */
+  readonly sanitizeBytesPerSecond: bigint | undefined;
 };
 
 export type Configuration = { readonly pools: readonly Pool[]; readonly orphans: OrphanPolicy };
@@ -63,6 +65,7 @@ export const DEFAULT_CONFIGURATION: Configuration = {
       array: 'none',
       carving: 'partition',
       sanitize: { method: 'discard' },
+      sanitizeBytesPerSecond: undefined,
     },
   ],
 };

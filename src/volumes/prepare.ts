@@ -58,10 +58,14 @@ export async function expectFilesystem(
   }
 }
 
-const PIECE_BYTES = 1024n ** 3n;
+/** How a slice is worked through. `done` is told after each piece, and waited for before the next. */
+export type Pace = { readonly pieceBytes: bigint; done(doneBytes: bigint): Promise<void> };
+
+export const PIECE_BYTES = 1024n ** 3n;
+const AT_ONCE: Pace = { pieceBytes: PIECE_BYTES, done: async () => undefined };
 
 /**
- * Runs one command for each piece of a node, `progress` after each. The disk is shared for a piece at a time:
+ * Runs one command for each piece of a slice. The disk is shared for a piece at a time:
  * blkdiscard and dd open the device while nobody writes the table, and a table write waits for one piece only.
  */
 export async function inPieces(
@@ -69,12 +73,12 @@ export async function inPieces(
   lock: DiskLock,
   node: SliceNode,
   command: (range: ByteRange) => HostCommand,
-  progress: (doneBytes: bigint) => void = () => undefined,
+  pace: Pace,
 ): Promise<void> {
-  for (let at = 0n; at < node.sizeBytes; at += PIECE_BYTES) {
-    const lengthBytes = minOf(PIECE_BYTES, node.sizeBytes - at);
+  for (let at = 0n; at < node.sizeBytes; at += pace.pieceBytes) {
+    const lengthBytes = minOf(pace.pieceBytes, node.sizeBytes - at);
     await lock.shared(() => context.exec(command({ offsetBytes: at, lengthBytes })));
-    progress(at + lengthBytes);
+    await pace.done(at + lengthBytes);
   }
 }
 
@@ -83,9 +87,9 @@ export async function zeroNode(
   context: VolumesContext,
   lock: DiskLock,
   node: SliceNode,
-  progress?: (doneBytes: bigint) => void,
+  pace = AT_ONCE,
 ): Promise<void> {
-  await inPieces(context, lock, node, (range) => zeroCommand(node.path, range), progress);
+  await inPieces(context, lock, node, (range) => zeroCommand(node.path, range), pace);
   await expectZeros(context, node);
 }
 

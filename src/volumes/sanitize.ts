@@ -1,14 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ByteRange, discardCommand } from '../host/blkdiscard.ts';
 import { shredCommand } from '../host/dd.ts';
 import { canDiscard } from '../host/sysfs.ts';
 import { isMirrored } from '../model/array.ts';
+import { alignDown, MIB, minOf } from '../model/bytes.ts';
 import { assertNever, messageOf } from '../model/errors.ts';
-import type { Sanitize } from '../model/pool.ts';
+import type { Pool, Sanitize } from '../model/pool.ts';
 import type { Uuid } from '../model/uuid.ts';
-import { nameOf, type Placed } from '../pools/device.ts';
+import { type Device, nameOf, type Placed } from '../pools/device.ts';
 import { expectKnown, freeSlice, openSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
-import { inPieces, zeroNode } from './prepare.ts';
+import { inPieces, type Pace, PIECE_BYTES, zeroNode } from './prepare.ts';
 
 export type SanitizeProgress = {
   readonly doneBytes: bigint;
@@ -30,7 +32,7 @@ export class Sanitizer {
   private readonly running = new Map<Uuid, SanitizeProgress>();
   private readonly lastOnDisk = new Map<Uuid, Promise<void>>();
   private readonly retries = new Set<NodeJS.Timeout>();
-  private stopped = false;
+  private readonly stopping = new AbortController();
 
   constructor(context: VolumesContext) {
     this.context = context;
@@ -58,7 +60,7 @@ export class Sanitizer {
 
   /** Waits for the piece at hand; the rest is for the next start. */
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.stopping.abort();
     for (const timer of this.retries) clearTimeout(timer);
     await Promise.all(this.lastOnDisk.values());
   }
@@ -103,26 +105,49 @@ export class Sanitizer {
     });
     const passes = method.method === 'shred' ? method.passes : 0;
     const ofBytes = node.sizeBytes * BigInt(passes + 1);
-    const tell = (doneBytes: bigint): void => this.tell(placed.slice.id, doneBytes, ofBytes);
-    tell(0n);
+    const pace = this.paceOf(placed, (doneBytes) => this.tell(placed.slice.id, doneBytes, ofBytes));
+    this.tell(placed.slice.id, 0n, ofBytes);
     switch (method.method) {
       case 'discard':
-        return inPieces(this.context, lock, node, (range) => discardCommand(node.path, range), tell);
+        return inPieces(this.context, lock, node, (range) => discardCommand(node.path, range), pace(0n));
       case 'zero':
-        return zeroNode(this.context, lock, node, tell);
+        return zeroNode(this.context, lock, node, pace(0n));
       case 'shred': {
         const shred = ({ offsetBytes, lengthBytes }: ByteRange) =>
           shredCommand(node.path, offsetBytes, lengthBytes);
         for (let pass = 0; pass < passes; pass += 1) {
-          const done = node.sizeBytes * BigInt(pass);
-          await inPieces(this.context, lock, node, shred, (bytes) => tell(done + bytes));
+          await inPieces(this.context, lock, node, shred, pace(node.sizeBytes * BigInt(pass)));
         }
-        const shredded = node.sizeBytes * BigInt(passes);
-        return zeroNode(this.context, lock, node, (bytes) => tell(shredded + bytes));
+        return zeroNode(this.context, lock, node, pace(node.sizeBytes * BigInt(passes)));
       }
       default:
         return assertNever(method, 'way to sanitize');
     }
+  }
+
+  /** No faster than the pool says, over all passes together: pieces of a second, and a wait when one took less. */
+  private paceOf({ device }: Placed, tell: (doneBytes: bigint) => void): (doneBefore: bigint) => Pace {
+    const startedAtMs = performance.now();
+    const rate = poolOf(this.context, device)?.sanitizeBytesPerSecond;
+    return (doneBefore) => ({
+      pieceBytes: rate === undefined ? PIECE_BYTES : minOf(alignDown(rate, MIB), PIECE_BYTES),
+      done: async (bytes) => {
+        const doneBytes = doneBefore + bytes;
+        tell(doneBytes);
+        if (rate === undefined) return;
+        await this.waitUntil(startedAtMs + Number((doneBytes * 1000n) / rate));
+      },
+    });
+  }
+
+  private async waitUntil(atMs: number): Promise<void> {
+    const options = { signal: this.stopping.signal };
+    await sleep(Math.max(0, atMs - performance.now()), undefined, options).catch(() => undefined);
+    if (this.stopped) throw new Stopped();
+  }
+
+  private get stopped(): boolean {
+    return this.stopping.signal.aborted;
   }
 
   private tell(id: Uuid, doneBytes: bigint, ofBytes: bigint): void {
@@ -139,9 +164,12 @@ class Stopped extends Error {}
  * do a disk that takes no discards and a mirror: discarded blocks may read differently on its disks.
  */
 async function sanitizeFor(context: VolumesContext, { device }: Placed): Promise<Sanitize> {
-  const pool = context.pools.pools().find(({ name }) => name === device.note.pool);
-  const wanted = pool?.sanitize ?? { method: 'zero' };
+  const wanted = poolOf(context, device)?.sanitize ?? { method: 'zero' };
   if (wanted.method !== 'discard') return wanted;
   const possible = !isMirrored(device.note.array) && (await canDiscard(device.disk.name));
   return possible ? wanted : { method: 'zero' };
+}
+
+function poolOf({ pools }: VolumesContext, { note }: Device): Pool | undefined {
+  return pools.pools().find(({ name }) => name === note.pool);
 }

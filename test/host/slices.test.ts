@@ -45,6 +45,7 @@ const poolOf = (path: string): Pool => ({
   array: 'none',
   carving: 'partition',
   sanitize: { method: 'discard' },
+  sanitizeBytesPerSecond: undefined,
 });
 
 /** A mock, as no disk here does it: its zeroing ends well, and 4 KiB are as they were. */

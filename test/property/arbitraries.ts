@@ -69,6 +69,7 @@ export const anyPool: Arbitrary<Pool> = fc.record({
   array: fc.constant('none'),
   carving: fc.constantFrom('whole', 'partition', 'lvm'),
   sanitize: fc.constant({ method: 'discard' }),
+  sanitizeBytesPerSecond: fc.constant(undefined),
 });
 
 /** A note that was written for `disk`, by us or by somebody near us. */

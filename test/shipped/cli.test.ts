@@ -324,6 +324,16 @@ describe('a configuration', () => {
       { ...KIND, pools: [{ ...POOL, shredPasses: 3 }] },
       'pools[0].shredPasses is for sanitize: shred alone',
     ],
+    [
+      'a limit of nearly nothing',
+      { ...KIND, pools: [{ ...POOL, sanitizeBytesPerSecond: '64Ki' }] },
+      'pools[0].sanitizeBytesPerSecond is "64Ki", want a size of at least 1Mi',
+    ],
+    [
+      'a limit for what is not sanitized',
+      { ...KIND, pools: [{ ...POOL, sanitize: 'none', sanitizeBytesPerSecond: '1Gi' }] },
+      'pools[0].sanitizeBytesPerSecond slows nothing down with sanitize: none',
+    ],
     ['nothing in it', null, 'the file is empty, want a mapping'],
     [
       'a negative size',

@@ -90,6 +90,34 @@ describe('A deleted volume', () => {
   });
 });
 
+describe('A deleted volume of a pool with sanitizeBytesPerSecond', () => {
+  it('is sanitized a second of it at a time, and takes at least as long as that', async () => {
+    await using world = await World.empty();
+    const device = await world.disk('paced', 300n * MIB);
+    await world.start([{ disks: [device], sanitize: 'zero', sanitizeBytesPerSecond: '24Mi' }]);
+    const { availableBytes } = await world.player.capacity();
+    const { id } = await world.player.create({ name: 'pvc', sizeBytes: 64n * MIB, access: 'block' });
+    await world.player.delete(id);
+    await untilAvailable(world, availableBytes);
+    const done = (await logged(world, 'sanitizing')).map(({ doneBytes }) => BigInt(String(doneBytes)) / MIB);
+    expect(done).toEqual([0n, 24n, 48n, 64n]);
+    const [sanitized] = await logged(world, 'sanitized');
+    expect(Number(sanitized?.durationMs)).toBeGreaterThanOrEqual((64 / 24) * 1000);
+  });
+
+  it('waits no second longer when the driver is told to stop', async () => {
+    await using world = await World.empty();
+    const device = await world.disk('paced', 300n * MIB);
+    await world.start([{ disks: [device], sanitize: 'zero', sanitizeBytesPerSecond: '1Mi' }]);
+    const { id } = await world.player.create({ name: 'pvc', sizeBytes: 256n * MIB, access: 'block' });
+    await world.player.delete(id);
+    await eventually(async () => (await logged(world, 'sanitizing')).length > 1);
+    await world.driver.stop();
+    expect((await logged(world, 'sanitizing')).length).toBeLessThan(256);
+    expect(await logged(world, 'sanitize-failed')).toEqual([]);
+  });
+});
+
 describe('A deleted volume on a disk that takes no discards', () => {
   it('of a pool that says discard: reads as zeros, and its space is free', async () => {
     await using world = await World.empty();
@@ -117,15 +145,15 @@ async function diskWithoutDiscards(world: World): Promise<string> {
 
 describe('status', () => {
   it('tells what is done to a slice in quarantine, and how far it is', async () => {
-    await using world = await World.of([60n * GIB], { sanitize: 'zero' });
-    const { id } = await world.player.create({ name: 'pvc-large', sizeBytes: 50n * GIB, access: 'ext4' });
+    await using world = await World.of([6n * GIB], { sanitize: 'zero', sanitizeBytesPerSecond: '1Mi' });
+    const { id } = await world.player.create({ name: 'pvc-large', sizeBytes: 5n * GIB, access: 'ext4' });
     const partition = await partitionOf(world.device(), id);
     await world.player.delete(id);
     await eventually(async () => (await logged(world, 'sanitizing')).length > 0);
     await world.driver.kill();
     const status = async () =>
       (await runCli(['status', ...commonOptions({ folder: world.lab.path('driver') })])).stdout;
-    const row = new RegExp(`^ {2}[0-9a-f-]{36} {2}50 GiB {2}partition 2 of ${world.device()}(.*)$`, 'm');
+    const row = new RegExp(`^ {2}[0-9a-f-]{36} {2}5 GiB {2}partition 2 of ${world.device()}(.*)$`, 'm');
     expect(row.exec(await status())?.[1]).toBe('');
     // Started as a pass of shred is, but that its random bytes never come.
     const args = [`of=${partition}`, 'oflag=seek_bytes', `seek=${3n * GIB}`, 'conv=notrunc', 'status=none'];
@@ -138,16 +166,16 @@ describe('status', () => {
 
 describe('Sanitizing killed in the middle', () => {
   it('goes on after the restart; the range is capacity only when it is clean', async () => {
-    await using world = await World.of([60n * GIB], { sanitize: 'zero' });
+    await using world = await World.of([3n * GIB], { sanitize: 'zero', sanitizeBytesPerSecond: '256Mi' });
     const full = (await world.player.capacity()).availableBytes;
-    const made = await world.player.create({ name: 'pvc-large', sizeBytes: 50n * GIB, access: 'ext4' });
+    const made = await world.player.create({ name: 'pvc-large', sizeBytes: 2n * GIB, access: 'ext4' });
     const { startBytes, sizeBytes } = await entryOf(world.device(), made.id);
     const secretAt = startBytes + sizeBytes - MIB;
     await fill(world.image('disk-0'), secretAt, MIB, BYTE);
     await world.player.delete(made.id);
     expect((await world.player.capacity()).availableBytes).toBe(full - sizeBytes);
     await eventually(async () =>
-      (await logged(world, 'sanitizing')).some(({ doneBytes }) => BigInt(String(doneBytes)) >= GIB),
+      (await logged(world, 'sanitizing')).some(({ doneBytes }) => BigInt(String(doneBytes)) >= 512n * MIB),
     );
     await world.restart(async () => {
       const [, slice] = await tableOf(world.device());

@@ -91,5 +91,6 @@ function poolOf(path: string): Pool {
     array: 'none',
     carving: 'partition',
     sanitize: { method: 'none' },
+    sanitizeBytesPerSecond: undefined,
   };
 }

@@ -16,6 +16,7 @@ export type PoolLine = {
   readonly carving?: 'partition' | 'whole';
   readonly sanitize?: 'discard' | 'zero' | 'shred' | 'none';
   readonly shredPasses?: number;
+  readonly sanitizeBytesPerSecond?: string;
 };
 
 /** Disks, the shipped driver over them, and one who plays the kubelet; all gone at the end of its test. */
@@ -202,14 +203,12 @@ function configOf(pools: readonly PoolLine[]): string {
   return JSON.stringify({
     apiVersion: 'instance-store.csi.dev/v1alpha1',
     kind: 'DriverConfiguration',
-    pools: pools.map(
-      ({ name = 'fast', disks, carving = 'partition', sanitize = 'discard', shredPasses }) => ({
-        name,
-        disks: { match: disks.map((path) => ({ path })), minSize: '64Mi' },
-        carving,
-        sanitize,
-        shredPasses,
-      }),
-    ),
+    pools: pools.map(({ name = 'fast', disks, carving = 'partition', sanitize = 'discard', ...rest }) => ({
+      name,
+      disks: { match: disks.map((path) => ({ path })), minSize: '64Mi' },
+      carving,
+      sanitize,
+      ...rest,
+    })),
   });
 }

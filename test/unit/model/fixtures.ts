@@ -29,6 +29,7 @@ export const POOL: Pool = {
   array: 'none',
   carving: 'partition',
   sanitize: { method: 'discard' },
+  sanitizeBytesPerSecond: undefined,
 };
 
 export const DISK: Disk = {
