@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Deadline, type handleUnaryCall, status } from '@grpc/grpc-js';
 import { DriverError } from '../model/errors.ts';
 import type { Readiness } from '../volumes/api.ts';
@@ -13,8 +14,8 @@ type Method<Request, Wanted, Response> = {
   readonly name: string;
   /** What is asked for every few seconds is told at `debug`; refusals are always told. */
   readonly level: 'info' | 'debug';
-  /** `disks`: refused as `not-ready` until the volumes are. */
-  readonly needs: 'disks' | 'nothing';
+  /** `disks`: refused as `not-ready` until the volumes are. `disks soon`: waited for, where a refusal costs the caller dear. */
+  readonly needs: 'disks' | 'disks soon' | 'nothing';
   readonly decode: (request: Request) => Wanted;
   readonly run: (wanted: Wanted) => NoInfer<Response> | Promise<NoInfer<Response>>;
 };
@@ -36,6 +37,10 @@ type Outcome<Response> =
 const DEADLINE_MS_MIN = 1_000;
 const DEADLINE_MS_MAX = 24 * 3600 * 1_000;
 const PATIENCE = 0.9;
+
+/** Longer than disks are looked at for the first time. */
+const WAIT_MS = 30_000;
+const WAIT_POLL_MS = 100;
 
 /**
  * Handlers that never reject, answer exactly once, leave one line in the log and tell the listener. Work is never aborted: when the
@@ -70,11 +75,19 @@ async function perform<Request, Wanted, Response>(
 ): Promise<Outcome<Response>> {
   try {
     const wanted = method.decode(request);
-    if (method.needs === 'disks') demandReady(ready());
+    if (method.needs === 'disks soon') await untilReady(ready);
+    if (method.needs !== 'nothing') demandReady(ready());
     return { ok: true, response: await method.run(wanted) };
   } catch (error) {
     return { ok: false, refusal: refusalOf(error) };
   }
+}
+
+/** Or until it has waited long enough. Keeps no process alive. */
+async function untilReady(ready: () => Readiness): Promise<void> {
+  const deadlineMs = performance.now() + WAIT_MS;
+  while (ready().is !== 'ready' && performance.now() < deadlineMs)
+    await sleep(WAIT_POLL_MS, undefined, { ref: false });
 }
 
 function demandReady(readiness: Readiness): void {

@@ -136,11 +136,11 @@ function watchingMethods(adapt: Adapt, volumes: Volumes) {
 
 function selfMethods(adapt: Adapt, { nodeId, topology, maxVolumesPerNode }: Node) {
   return {
-    /** Waits for the disks: the kubelet asks for the number of volumes once. */
+    /** The kubelet asks for the number of volumes once; a refusal restarts the registrar, each time later. */
     NodeGetInfo: adapt({
       name: 'NodeGetInfo',
       level: 'debug',
-      needs: 'disks',
+      needs: 'disks soon',
       decode: () => undefined,
       run: (): NodeGetInfoResponse => ({
         node_id: nodeId,

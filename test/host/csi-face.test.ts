@@ -353,6 +353,26 @@ describe('refusals', () => {
   });
 });
 
+describe('NodeGetInfo', () => {
+  it('waits for the disks', async () => {
+    let readiness: Readiness = { is: 'starting', why: 'looking at the disks' };
+    await withFace({ instead: { ready: () => readiness } }, async (face) => {
+      const asked = face.ask(Node.NodeGetInfo, {});
+      await sleep(500);
+      expect(face.calls()).toEqual([]);
+      readiness = { is: 'ready' };
+      expect(await asked).toMatchObject({ node_id: 'node-a' });
+    });
+  });
+
+  it('answers before a caller gives up who cannot wait so long', () =>
+    withFace({ instead: { ready: () => ({ is: 'starting', why: 'looking' }) } }, async (face) => {
+      expect(await face.refused(Node.NodeGetInfo, {}, { deadline: Date.now() + 2_000 })).toMatchObject({
+        code: 'ABORTED',
+      });
+    }));
+});
+
 describe('the log', () => {
   it('has one line a call: method, volume, code and duration; chatty ones at debug', () =>
     withFace({}, async (face) => {

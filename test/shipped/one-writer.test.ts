@@ -58,7 +58,6 @@ describe('A second driver on the same state directory', () => {
           volume_capabilities: [access],
         }),
       ),
-      answerOf(call(calls, calls.NodeGetInfo, {})),
       answerOf(call(calls, calls.NodeStageVolume, place)),
       answerOf(call(calls, calls.NodePublishVolume, place)),
       answerOf(call(calls, calls.NodeUnpublishVolume, place)),
@@ -70,6 +69,8 @@ describe('A second driver on the same state directory', () => {
     ]);
     const words = expect.stringMatching(/not ready: another driver holds .*\/state\/lock/);
     for (const answer of answers) expect(answer).toEqual({ code: 'UNAVAILABLE', message: words });
+    const waiting = answerOf(call(calls, calls.NodeGetInfo, {}, 2_000));
+    expect(await waiting).toMatchObject({ code: 'ABORTED' });
     expect(await answerOf(call(identity, identity.GetPluginInfo, {}))).toMatchObject({ code: 'OK' });
     expect(await answerOf(call(calls, calls.NodeGetCapabilities, {}))).toMatchObject({ code: 'OK' });
     await liveOneLife(node.player);

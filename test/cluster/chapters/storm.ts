@@ -24,7 +24,7 @@ const KILL_EVERY_MS = 4_000;
 
 describe('a hundred claims while the driver is killed again and again', () => {
   scenario('end bound or gone, and nothing is left over', async (place) => {
-    await applyClass(SMALL_CLASS, 'ext4');
+    await applyClass(SMALL_CLASS, { fsType: 'ext4' });
     const storm = new AbortController();
     const kills = killAtRandom(storm.signal);
     for (let wave = 0; wave < WAVES; wave += 1) await rideOut(place, wave);

@@ -33,11 +33,22 @@ describe('a claim with a pod', () => {
   });
 
   scenario('gets the filesystem of its class', async (place) => {
-    for (const fsType of ['ext4', 'btrfs']) await applyClass(`${STORAGE_CLASS}-${fsType}`, fsType);
+    for (const fsType of ['ext4', 'btrfs'] as const)
+      await applyClass(`${STORAGE_CLASS}-${fsType}`, { fsType });
     const claims = ['ext4', 'btrfs'].map((name) => claim(name, { storageClass: `${STORAGE_CLASS}-${name}` }));
     await place.run(pod('app', { claims: ['ext4', 'btrfs'] }), ...claims);
     expect(await place.shell('app', 'df -T /ext4 | tail -1')).toMatch(/\bext4\b/);
     expect(await place.shell('app', 'df -T /btrfs | tail -1')).toMatch(/\bbtrfs\b/);
+  });
+
+  scenario('gets its volume before the pod is there, when its class says so', async (place) => {
+    const storageClass = `${STORAGE_CLASS}-immediate`;
+    await applyClass(storageClass, { volumeBindingMode: 'Immediate' });
+    await place.apply(claim('data', { storageClass }));
+    await place.kubectl('wait', '--for=jsonpath={.status.phase}=Bound', 'pvc/data', '--timeout=120s');
+    await place.run(pod('app', { claims: ['data'] }));
+    const { spec } = await place.volumeOf('data');
+    expect(JSON.stringify(spec.nodeAffinity)).toContain(await hostnameOf(await place.nodeOf('app')));
   });
 
   scenario('that asks for a raw block volume gets zeros and keeps what it writes', async (place) => {
@@ -113,7 +124,7 @@ describe('a claim with a pod', () => {
   });
 
   scenario('that is to be retained leaves its data, which a hand-made volume finds again', async (place) => {
-    await applyClass(`${STORAGE_CLASS}-retain`, 'xfs', 'Retain');
+    await applyClass(`${STORAGE_CLASS}-retain`, { reclaimPolicy: 'Retain' });
     await place.run(
       pod('app', { claims: ['data'] }),
       claim('data', { storageClass: `${STORAGE_CLASS}-retain` }),

@@ -28,7 +28,8 @@ export async function kubernetesBinary(part: keyof typeof PARTS): Promise<string
   });
 }
 
-async function kubernetesVersion(): Promise<string> {
+/** As the module pins it. */
+export async function kubernetesVersion(): Promise<string> {
   const goMod = await readFile(join(MODULE, 'go.mod'), 'utf8');
   const version = /^\tk8s\.io\/kubernetes (v\S+)$/m.exec(goMod)?.[1];
   if (version === undefined) throw new Error(`${MODULE}/go.mod does not require k8s.io/kubernetes`);

@@ -15,7 +15,11 @@ export async function bringImages(): Promise<void> {
   try {
     await fillBusybox(root);
     const archives = [
-      await makeImage('upstream-busybox', { names: named(/\/(busybox|nginx):/), root, command: ['sh'] }),
+      await makeImage('upstream-busybox', {
+        names: named(/\/(busybox|nginx|jessie-dnsutils):/),
+        root,
+        command: ['sh'],
+      }),
     ];
     await cp(await kubernetesBinary('agnhost'), join(root, 'agnhost'));
     await chmod(join(root, 'agnhost'), 0o755);

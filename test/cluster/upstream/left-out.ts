@@ -1,0 +1,16 @@
+/** Groups of Kubernetes' storage tests that are not run, by the label that their names carry, and why. */
+export const LEFT_OUT: Readonly<Record<string, string>> = {
+  '[Disruptive]':
+    'they stop kubelets through SSH, which nodes that are namespaces do not have; `test/cluster/chapters/survival.ts` does the same in another way',
+  '[Feature:Windows]': 'the nodes are Linux, and so is the driver',
+  '[Feature:VolumeSnapshotDataSource]': 'no snapshots',
+  '[Feature:volumegroupsnapshot]': 'no snapshots',
+  '[Feature:VolumeSourceXFS]': 'no clones',
+  '[Feature:VolumeAttributesClass]': 'nothing can be modified in a volume',
+  '[Feature:SELinux]': 'no SELinux on the nodes',
+};
+
+/** The label by which a test is left out; undefined when it is none of those. */
+export function labelOf(name: string): string | undefined {
+  return Object.keys(LEFT_OUT).find((label) => name.includes(label));
+}
