@@ -26,7 +26,7 @@ demo: build ## watch a volume live its whole life on loop disks (root)
 build: setup-build $(BUNDLES) ## install what is missing and bundle the driver into dist/
 
 test: setup-test $(BUNDLES) ## run every suite this machine can run (root for most); SUITES="unit host" picks some
-	@node test/run.ts $(if $(START_WITHIN),--start-within $(START_WITHIN)) $(SUITES)
+	@node test/run.ts $(if $(END_WITHIN),--end-within $(END_WITHIN)) $(SUITES)
 
 test-fast: setup-test $(BUNDLES) ## the same without what starts the shipped driver: shipped, csi-sanity, kill harness
 	@node test/run.ts --fast $(SUITES)

@@ -2,10 +2,10 @@
  * Runs the test suites one after the other, their output streamed, and says of each how it ended.
  * The last line is `N passed, N failed, N skipped`; the exit code is 1 when anything failed.
  *
- *   node test/run.ts [--fast] [--start-within MINUTES] [SUITE...]
+ *   node test/run.ts [--fast] [--end-within MINUTES] [SUITE...]
  *
- * `all` names every suite, those that only run when asked for too. What was started within MINUTES is ended ten
- * minutes later, so that the run ends and says how.
+ * `all` names every suite, those that only run when asked for too. A suite that usually takes longer than is left of
+ * MINUTES is not begun, and one that takes longer than usual is ended then, so that the run ends and says how.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -35,9 +35,6 @@ const PATH_WITH_NODE_24 = `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH
 
 /** Time for a suite that was told to end to detach its loop devices, before it is killed. */
 const GRACE_MS = 15_000;
-
-/** With --start-within: how much longer a suite may take that was started in time. */
-const LAST_SUITE_MS = 10 * 60_000;
 
 /** Aborted by Ctrl-C or SIGTERM: the running suite is told to end and clean up, and no other is started. */
 const interrupted = interruption();
@@ -106,7 +103,7 @@ async function runSuite(suite: Suite): Promise<Outcome> {
   const passOn = (): void => signalGroup(child, 'SIGTERM');
   interrupted.addEventListener('abort', passOn);
   try {
-    const timeoutMs = Math.min(suite.timeoutMs, startWithinMs + LAST_SUITE_MS - performance.now());
+    const timeoutMs = Math.min(suite.timeoutMs, endWithinMs - performance.now());
     return outcomeOf(await endOf(child, timeoutMs), readCounts(suite, resultFile));
   } finally {
     interrupted.removeEventListener('abort', passOn);
@@ -147,14 +144,13 @@ function chosenSuites(names: readonly string[]): readonly Suite[] {
 const { values, positionals } = parseArgs({
   options: {
     fast: { type: 'boolean', default: false },
-    'start-within': { type: 'string', default: 'Infinity' },
+    'end-within': { type: 'string', default: 'Infinity' },
   },
   allowPositionals: true,
 });
-const startWithinMs = Number(values['start-within']) * 60_000;
-if (!(startWithinMs > 0))
-  throw new Error(`--start-within ${values['start-within']}: want a number of minutes`);
-const situation: Omit<Situation, 'isLate'> = {
+const endWithinMs = Number(values['end-within']) * 60_000;
+if (!(endWithinMs > 0)) throw new Error(`--end-within ${values['end-within']}: want a number of minutes`);
+const situation: Omit<Situation, 'leftMs'> = {
   fast: values.fast,
   isRoot: process.getuid?.() === 0,
   hasLoopDevices: hasLoopDevices(),
@@ -168,8 +164,9 @@ const outcomes: Outcome[] = [];
 for (const suite of chosenSuites(positionals)) {
   console.log(`\n== ${suite.name}`);
   const startedAtMs = Date.now();
-  const isLate = performance.now() > startWithinMs;
-  const why = interrupted.aborted ? 'interrupted' : reasonNotToRun(suite, { ...situation, isLate });
+  const why = interrupted.aborted
+    ? 'interrupted'
+    : reasonNotToRun(suite, { ...situation, leftMs: endWithinMs - performance.now() });
   const outcome: Outcome = why === undefined ? await runSuite(suite) : { is: 'not run', why };
   outcomes.push(outcome);
   lines.push(

@@ -10,6 +10,8 @@ export type Suite = {
   readonly needs: readonly Need[];
   /** `when asked`: what an installation is made of, and a cluster for it: `make e2e`; another kernel: `make vm`. */
   readonly runs: 'always' | 'unless fast' | 'when asked';
+  /** What it takes on two cores that nobody else wants: with less time left it is not begun. */
+  readonly usuallyMs: number;
   readonly timeoutMs: number;
 };
 
@@ -17,13 +19,22 @@ const minutes = (n: number): number => n * 60_000;
 
 /** Every suite, in the order they run: what fails soonest and cheapest comes first. */
 export const SUITES: readonly Suite[] = [
-  { name: 'unit', folder: 'test/unit', kind: 'jest', needs: [], runs: 'always', timeoutMs: minutes(3) },
+  {
+    name: 'unit',
+    folder: 'test/unit',
+    kind: 'jest',
+    needs: [],
+    runs: 'always',
+    usuallyMs: minutes(1),
+    timeoutMs: minutes(3),
+  },
   {
     name: 'property',
     folder: 'test/property',
     kind: 'jest',
     needs: [],
     runs: 'always',
+    usuallyMs: minutes(1),
     timeoutMs: minutes(3),
   },
   {
@@ -32,6 +43,7 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'loop devices'],
     runs: 'always',
+    usuallyMs: minutes(2),
     timeoutMs: minutes(5),
   },
   {
@@ -40,6 +52,7 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'loop devices'],
     runs: 'unless fast',
+    usuallyMs: minutes(18),
     timeoutMs: minutes(45),
   },
   {
@@ -48,6 +61,7 @@ export const SUITES: readonly Suite[] = [
     kind: 'script',
     needs: ['root', 'loop devices'],
     runs: 'unless fast',
+    usuallyMs: minutes(2),
     timeoutMs: minutes(15),
   },
   {
@@ -56,6 +70,7 @@ export const SUITES: readonly Suite[] = [
     kind: 'script',
     needs: ['root', 'loop devices'],
     runs: 'unless fast',
+    usuallyMs: minutes(5),
     timeoutMs: minutes(15),
   },
   {
@@ -64,6 +79,7 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: [],
     runs: 'when asked',
+    usuallyMs: minutes(2),
     timeoutMs: minutes(25),
   },
   {
@@ -72,6 +88,7 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'image builder'],
     runs: 'when asked',
+    usuallyMs: minutes(6),
     timeoutMs: minutes(35),
   },
   {
@@ -80,6 +97,7 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'loop devices'],
     runs: 'when asked',
+    usuallyMs: minutes(25),
     timeoutMs: minutes(45),
   },
   {
@@ -88,6 +106,7 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'emulator'],
     runs: 'when asked',
+    usuallyMs: minutes(20),
     timeoutMs: minutes(30),
   },
 ];
@@ -102,7 +121,8 @@ export type Outcome =
 /** What is known of the machine and of what was asked for, when it is decided which suites run. */
 export type Situation = {
   readonly fast: boolean;
-  readonly isLate: boolean;
+  /** Until the run is to have ended. */
+  readonly leftMs: number;
   readonly isRoot: boolean;
   readonly hasLoopDevices: boolean;
   /** buildah, and mmdebstrap for what it builds upon. */
@@ -115,7 +135,8 @@ export type Situation = {
 
 /** Why a suite cannot or shall not run here; undefined when it runs. */
 export function reasonNotToRun(suite: Suite, situation: Situation): string | undefined {
-  if (situation.isLate) return 'no time is left to start it';
+  if (situation.leftMs < suite.usuallyMs)
+    return `it takes ${suite.usuallyMs / minutes(1)} minutes, and fewer are left`;
   if (!situation.isWritten(suite)) return 'not written yet';
   if (suite.runs !== 'always' && situation.fast) return 'left out by --fast';
   if (suite.needs.includes('root') && !situation.isRoot) return 'needs root';

@@ -10,7 +10,7 @@ import {
   TYPE_VOLUME,
 } from '../../src/model/gpt.ts';
 import { firstTable } from '../../src/model/mark.ts';
-import type { Note } from '../../src/model/note.ts';
+import { formatVersionOf, type Note } from '../../src/model/note.ts';
 import type { DiskMatch, Pool } from '../../src/model/pool.ts';
 import { type Uuid, uuid } from '../../src/model/uuid.ts';
 import { bytesWith, DISK, NOTE, noteWrite, UNUSED, type Write } from '../unit/model/fixtures.ts';
@@ -89,6 +89,7 @@ export function anyNoteOf(disk: Disk): Arbitrary<Note> {
     .map((note) => ({
       ...NOTE,
       ...note,
+      formatVersion: formatVersionOf(note),
       diskBytes: disk.sizeBytes,
       sectorBytes: disk.logicalBlockBytes,
       members: [note.disk],

@@ -15,7 +15,7 @@ import {
 const counts = (passed: number, failed: number, skipped: number): Counts => ({ passed, failed, skipped });
 const situation: Situation = {
   fast: false,
-  isLate: false,
+  leftMs: Number.POSITIVE_INFINITY,
   isRoot: true,
   hasLoopDevices: true,
   hasImageBuilder: true,
@@ -64,7 +64,8 @@ describe('reasonNotToRun()', () => {
     ['kill', { fast: true }, 'left out by --fast'],
     ['sanity', { fast: true }, 'left out by --fast'],
     ['e2e', { fast: true }, 'left out by --fast'],
-    ['unit', { isLate: true }, 'no time is left to start it'],
+    ['e2e', { leftMs: 24.9 * 60_000 }, 'it takes 25 minutes, and fewer are left'],
+    ['e2e', { leftMs: 25 * 60_000 }, undefined],
     ['kill', { isWritten: () => false }, 'not written yet'],
   ])('of %s in %j is %j', (name, change, why) => {
     expect(reasonNotToRun(named(name), { ...situation, ...change })).toBe(why);
