@@ -55,8 +55,11 @@ describe('createDurable()', () => {
   });
 });
 
-/** Writes a record over an older one, under crashpoints, in a process of its own. How that process ended, and the record. */
-async function writeUnder(lab: Lab, crashpoints: string) {
+/**
+ * Writes a record over an older one and runs a command of so many seconds, under crashpoints, in a process of its own.
+ * How that process ended, and the record.
+ */
+async function writeUnder(lab: Lab, crashpoints: string, seconds = 0.3) {
   const source = (name: string) => JSON.stringify(new URL(`../../src/host/${name}.ts`, import.meta.url));
   await writeFile(lab.path('record'), 'old');
   await writeFile(
@@ -67,7 +70,7 @@ async function writeUnder(lab: Lab, crashpoints: string) {
      const crashpoints = crashpointsFromEnvironment(process.env);
      await createDurable(crashpoints).write(${JSON.stringify(lab.path('record'))}, 'new');
      const exec = createExec({ crashpoints });
-     await exec({ command: 'sh', args: ['-c', 'sleep 0.3; echo y >> ${lab.path('effect')}'], timeoutMs: 5000, effect: true });
+     await exec({ command: 'sh', args: ['-c', 'sleep ${seconds}; echo y >> ${lab.path('effect')}'], timeoutMs: 120_000, effect: true });
      await exec({ command: 'true', args: [], timeoutMs: 5000 });`,
   );
   const env = { ...process.env, INSTANCE_STORE_CSI_CRASHPOINTS: crashpoints };
@@ -118,12 +121,17 @@ describe('crashpointsFromEnvironment()', () => {
     ['kill:3', 'SIGKILL', 'old', ''],
     ['kill:4', 'SIGKILL', 'new', ''],
     ['kill:5', 'SIGKILL', 'new', ''],
-    ['kill:5+100.5', 'SIGKILL', 'new', ''],
     ['kill:6', 'SIGKILL', 'new', 'y\n'],
     ['kill:7', 0, 'new', 'y\n'],
   ])('%s ends the process by %s with the record %s', async (crashpoints, ending, record, effect) => {
     await using lab = await Lab.create();
     expect(await writeUnder(lab, crashpoints)).toEqual({ ending, record, effect });
+  });
+
+  it('kill:5+100.5 ends the process in the midst of the command', async () => {
+    await using lab = await Lab.create();
+    const ended = { ending: 'SIGKILL', record: 'new', effect: '' };
+    expect(await writeUnder(lab, 'kill:5+100.5', 60)).toEqual(ended);
   });
 });
 
