@@ -56,10 +56,10 @@ describe('createDurable()', () => {
 });
 
 /**
- * Writes a record over an older one and runs a command of so many seconds, under crashpoints, in a process of its own.
+ * Writes a record over an older one and runs a shell's command in the lab, under crashpoints, in a process of its own.
  * How that process ended, and the record.
  */
-async function writeUnder(lab: Lab, crashpoints: string, seconds = 0.3) {
+async function writeUnder(lab: Lab, crashpoints: string, script = 'sleep 0.3; echo y >> effect') {
   const source = (name: string) => JSON.stringify(new URL(`../../src/host/${name}.ts`, import.meta.url));
   await writeFile(lab.path('record'), 'old');
   await writeFile(
@@ -70,12 +70,13 @@ async function writeUnder(lab: Lab, crashpoints: string, seconds = 0.3) {
      const crashpoints = crashpointsFromEnvironment(process.env);
      await createDurable(crashpoints).write(${JSON.stringify(lab.path('record'))}, 'new');
      const exec = createExec({ crashpoints });
-     await exec({ command: 'sh', args: ['-c', 'sleep ${seconds}; echo y >> ${lab.path('effect')}'], timeoutMs: 120_000, effect: true });
+     await exec({ command: 'sh', args: ['-c', ${JSON.stringify(script)}], timeoutMs: 120_000, effect: true });
      await exec({ command: 'true', args: [], timeoutMs: 5000 });`,
   );
   const env = { ...process.env, INSTANCE_STORE_CSI_CRASHPOINTS: crashpoints };
   const writer = spawn(process.execPath, [lab.path('writer.ts')], {
     env,
+    cwd: lab.folder,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const [code, signal] = await once(writer, 'exit');
@@ -131,7 +132,7 @@ describe('crashpointsFromEnvironment()', () => {
   it('kill:5+100.5 ends the process in the midst of the command', async () => {
     await using lab = await Lab.create();
     const ended = { ending: 'SIGKILL', record: 'new', effect: '' };
-    expect(await writeUnder(lab, 'kill:5+100.5', 60)).toEqual(ended);
+    expect(await writeUnder(lab, 'kill:5+100.5', 'exec sleep 60')).toEqual(ended);
   });
 });
 
