@@ -1,5 +1,5 @@
 import { describeStep } from '../model/step.ts';
-import { planDisks } from '../pools/plan.ts';
+import { planDisks, planMappings } from '../pools/plan.ts';
 import { planVolumes, reconcileVolumes } from '../volumes/reconcile.ts';
 import type { Report, Situation } from './situation.ts';
 import { disksOf, marksHere, row, section, shownSlices, verdictInWords } from './view.ts';
@@ -8,7 +8,11 @@ import { disksOf, marksHere, row, section, shownSlices, verdictInWords } from '.
 export function planReport(situation: Situation): Report {
   const seen = shownSlices(situation);
   const findings = reconcileVolumes(situation.records, seen, marksHere(situation));
-  const steps = [...planDisks(situation.look), ...planVolumes(findings, seen, situation.records)];
+  const steps = [
+    ...planDisks(situation.look),
+    ...situation.owned.flatMap(({ device, mappings }) => planMappings(device, mappings)),
+    ...planVolumes(findings, seen, situation.records),
+  ];
   const left = disksOf(situation).filter(({ verdict }) => verdict.is === 'refused');
   return {
     lines: [

@@ -2,16 +2,19 @@ import { NO_CRASHPOINTS } from '../host/crashpoint.ts';
 import { readDeviceWork } from '../host/device-work.ts';
 import { createExec } from '../host/exec.ts';
 import { machineId } from '../host/machine.ts';
+import { type Carved, NOTHING_CARVED } from '../model/carved.ts';
+import { messageOf } from '../model/errors.ts';
 import { type Configuration, DRIVER_NAME, type Self } from '../model/pool.ts';
 import type { PoolsContext } from '../pools/context.ts';
-import { Device } from '../pools/device.ts';
+import { Device, type Placed } from '../pools/device.ts';
 import { type Look, type Looked, look } from '../pools/look.ts';
+import { compareMappings } from '../pools/mapping.ts';
 import { differenceOf } from '../pools/plan.ts';
 import { peekSlice, readCarved } from '../pools/slices.ts';
 import { readRecords } from '../volumes/records.ts';
 import type { Command, Options } from './options.ts';
 import { planReport } from './plan.ts';
-import type { OwnedDisk, Report, Situation } from './situation.ts';
+import type { OwnedDisk, Report, ShownSlice, Situation } from './situation.ts';
 import { statusReport } from './status.ts';
 import { disksOf } from './view.ts';
 import { whyReport } from './why.ts';
@@ -49,15 +52,22 @@ async function ownedDisk(context: PoolsContext, looked: Looked): Promise<OwnedDi
   const { disk, verdict } = looked;
   if (verdict.is !== 'owned') return undefined;
   const { note, table } = verdict.mark;
-  const carved = await readCarved(context.exec, disk, verdict.mark);
   const differs = differenceOf(note, disk, context.configuration.pools);
-  const device = new Device(disk, note, table, carved, differs);
-  const slices = carved.slices.map(async (slice) => {
-    const shown = await peekSlice({ device, slice });
-    const node = shown.is === 'present' ? shown.value : undefined;
-    return { mark: device.mark, disk: disk.path, slice, node };
-  });
-  return { looked, device, slices: await Promise.all(slices) };
+  const deviceWith = (carved: Carved) => new Device(disk, note, table, carved, differs);
+  try {
+    const device = deviceWith(await readCarved(context.exec, disk, verdict.mark));
+    const slices = await Promise.all(device.carved.slices.map((slice) => shownSlice({ device, slice })));
+    return { looked, device, slices, mappings: await compareMappings(device), unreadWhy: undefined };
+  } catch (error) {
+    const device = deviceWith(NOTHING_CARVED);
+    return { looked, device, slices: [], mappings: [], unreadWhy: messageOf(error) };
+  }
+}
+
+async function shownSlice({ device, slice }: Placed): Promise<ShownSlice> {
+  const shown = await peekSlice({ device, slice });
+  const node = shown.is === 'present' ? shown.value : undefined;
+  return { mark: device.mark, disk: device.disk.path, slice, node };
 }
 
 const REPORTS: {

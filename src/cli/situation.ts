@@ -4,6 +4,7 @@ import type { VolumeRecord } from '../model/record.ts';
 import type { PoolsContext } from '../pools/context.ts';
 import type { Device } from '../pools/device.ts';
 import type { Look, Looked } from '../pools/look.ts';
+import type { MappingFinding } from '../pools/mapping.ts';
 import type { SeenSlice } from '../volumes/reconcile.ts';
 
 /** What the reading commands start from: disks and records as they are now. Nothing is written, no driver is asked. */
@@ -23,6 +24,9 @@ export type OwnedDisk = {
   readonly looked: Looked;
   readonly device: Device;
   readonly slices: readonly ShownSlice[];
+  readonly mappings: readonly MappingFinding[];
+  /** Why nobody can tell what it bears; then it shows no slices. */
+  readonly unreadWhy: string | undefined;
 };
 
 /** `node` as the kernel shows it now, if it does. */

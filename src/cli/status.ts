@@ -17,11 +17,12 @@ import {
 /** `status`: pools, disks, volumes, capacity, and what waits to be sanitized. */
 export function statusReport(situation: Situation): Report {
   const pools = poolRows(situation);
-  const disks = disksOf(situation).map(({ disk, verdict }) => ({
-    disk: disk.path,
-    sizeBytes: disk.sizeBytes,
-    identity: disk.identity,
-    verdict: verdictInWords(verdict),
+  const disks = disksOf(situation).map((looked) => ({
+    disk: looked.disk.path,
+    sizeBytes: looked.disk.sizeBytes,
+    identity: looked.disk.identity,
+    verdict: verdictInWords(looked.verdict),
+    unread: situation.owned.find((owned) => owned.looked === looked)?.unreadWhy,
   }));
   const volumes = volumeRows(situation);
   const quarantined = quarantineRows(situation);
@@ -38,7 +39,12 @@ export function statusReport(situation: Situation): Report {
 
 type Status = {
   readonly pools: ReturnType<typeof poolRows>;
-  readonly disks: readonly { readonly disk: string; readonly sizeBytes: bigint; readonly verdict: string }[];
+  readonly disks: readonly {
+    readonly disk: string;
+    readonly sizeBytes: bigint;
+    readonly verdict: string;
+    readonly unread: string | undefined;
+  }[];
   readonly volumes: ReturnType<typeof volumeRows>;
   readonly quarantined: ReturnType<typeof quarantineRows>;
   readonly setAside: readonly string[];
@@ -47,11 +53,7 @@ type Status = {
 function linesOf({ pools, disks, volumes, quarantined, setAside }: Status): readonly string[] {
   return [
     ...section('Pools', pools.map(poolLine), 'none configured'),
-    ...section(
-      'Disks',
-      disks.map(({ disk, sizeBytes, verdict }) => row(disk, formatBytes(sizeBytes), verdict)),
-      'none',
-    ),
+    ...section('Disks', disks.map(diskLine), 'none'),
     ...section('Volumes', volumes.map(volumeLine), 'none'),
     ...section(
       'In quarantine, to be sanitized before they are capacity again',
@@ -66,6 +68,11 @@ function linesOf({ pools, disks, volumes, quarantined, setAside }: Status): read
         )
       : []),
   ];
+}
+
+function diskLine({ disk, sizeBytes, verdict, unread }: Status['disks'][number]): Row {
+  const below = unread === undefined ? [] : [`nothing on it is served: ${unread}`];
+  return { cells: [disk, formatBytes(sizeBytes), verdict], below };
 }
 
 function poolLine({ pool, disks, freeBytes, largestBytes, differs }: Status['pools'][number]): Row {

@@ -17,8 +17,14 @@ export function shownSlices({ owned }: Situation): readonly ShownSlice[] {
   return owned.flatMap(({ slices }) => slices);
 }
 
+/** Of disks whose slices are known. */
 export function marksHere({ owned }: Situation): ReadonlySet<Uuid> {
-  return new Set(owned.map(({ device }) => device.mark));
+  return new Set(owned.flatMap(({ device, unreadWhy }) => (unreadWhy === undefined ? [device.mark] : [])));
+}
+
+/** Why nobody can tell what the disk of this mark bears. */
+export function unreadWhyOf({ owned }: Situation, mark: Uuid | undefined): string | undefined {
+  return owned.find(({ device }) => device.mark === mark)?.unreadWhy;
 }
 
 /** Where a slice is mounted, or its device node is bound. */

@@ -67,11 +67,12 @@ export async function whyDisk(situation: Situation, looked: Looked): Promise<Rep
 }
 
 /** The mark of a disk of ours, and the slices on it. */
-function markLines(situation: Situation, { device, slices }: OwnedDisk): readonly string[] {
+function markLines(situation: Situation, { device, slices, unreadWhy }: OwnedDisk): readonly string[] {
   const { note, differs } = device;
   return [
     ...labelled('mark', [`${note.mark} of node ${note.node}, taken ${note.takenAt}`]),
     ...labelled('differs', differs === undefined ? [] : [`${differs}: nothing new is put on it`]),
+    ...labelled('unread', unreadWhy === undefined ? [] : [`${unreadWhy}; nothing on it is served`]),
     ...labelled(
       'slices',
       slices.map((seen) => sliceLine(situation, seen)),

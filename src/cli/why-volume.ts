@@ -5,7 +5,7 @@ import type { Uuid } from '../model/uuid.ts';
 import { explainLoss } from '../volumes/loss.ts';
 import { reconcileVolumes } from '../volumes/reconcile.ts';
 import type { Report, ShownSlice, Situation } from './situation.ts';
-import { DECISION_IN_WORDS, labelled, marksHere, mountTargets, shownSlices } from './view.ts';
+import { DECISION_IN_WORDS, labelled, marksHere, mountTargets, shownSlices, unreadWhyOf } from './view.ts';
 
 /** @throws DriverError `not-found` */
 export async function whyVolume(situation: Situation, handle: Uuid): Promise<Report> {
@@ -24,7 +24,12 @@ export async function whyVolume(situation: Situation, handle: Uuid): Promise<Rep
   const slices = seen.filter(({ slice }) => slice.id === handle);
   const told = await Promise.all(slices.map((one) => sliceLines(situation, one)));
   const loss =
-    slices.length === 0 ? explainLoss(handle, record?.mark, record, situation.look.disks) : undefined;
+    slices.length === 0
+      ? explainLoss(handle, record?.mark, record, {
+          disks: situation.look.disks,
+          unreadWhy: unreadWhyOf(situation, record?.mark),
+        })
+      : undefined;
   const name = record === undefined ? '' : ` (${record.name})`;
   const lines = [
     `volume ${handle}${name}: ${DECISION_IN_WORDS[decided.decision]} (${decided.label})`,

@@ -50,6 +50,7 @@ export type HealthReason =
   | 'DiskReplaced'
   | 'DiskAway'
   | 'DiskRefused'
+  | 'DiskUnread'
   | 'DeviceNotAnswering'
   | 'HandleDoubled';
 

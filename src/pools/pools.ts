@@ -22,6 +22,8 @@ export class Pools {
   private readonly context: PoolsContext;
   private disks: readonly Looked[] = [];
   private readonly byMark = new Map<Uuid, Device>();
+  /** Marks of disks that are here and could not be served when they were looked at last, and why. */
+  private readonly unread = new Map<Uuid, string>();
   private readonly erasing = new Set<string>();
   private refreshing: Promise<void> = Promise.resolve();
 
@@ -45,6 +47,12 @@ export class Pools {
     return this.disks.filter(
       ({ verdict }) => verdict.is !== 'owned' || this.device(verdict.mark.note.mark) !== undefined,
     );
+  }
+
+  /** Why a disk of ours that is here is not served just now. */
+  unreadWhy(mark: Uuid): string | undefined {
+    const isDoubted = this.byMark.get(mark)?.isDoubted === true;
+    return this.unread.get(mark) ?? (isDoubted ? 'it is about to be read again' : undefined);
   }
 
   pools(): readonly Pool[] {
@@ -89,6 +97,7 @@ export class Pools {
     this.forgetGone(seen);
     this.tellRefused(seen);
     this.disks = seen.disks;
+    for (const mark of this.unread.keys()) if (!bears(seen, mark)) this.unread.delete(mark);
     for (const looked of seen.disks) {
       if (looked.verdict.is === 'erasable') this.eraseBeside(looked, seen);
       else await this.settle(looked, seen);
@@ -133,6 +142,7 @@ export class Pools {
       for (const step of planDisk(looked, seen.uses)) mark = (await this.run(step, looked, mark)) ?? mark;
       if (mark !== undefined) await this.serve(looked, mark, seen);
     } catch (error) {
+      if (looked.verdict.is === 'owned') this.unread.set(looked.verdict.mark.note.mark, messageOf(error));
       // Looked at anew the next time, whatever was found now.
       this.disks = this.disks.filter(({ disk }) => disk.path !== looked.disk.path);
       this.context.notify({
@@ -184,6 +194,7 @@ export class Pools {
     const device = new Device(disk, mark.note, mark.table, carved, differs);
     await this.agree(device);
     this.byMark.set(device.mark, device);
+    this.unread.delete(device.mark);
     const served: Looked = { ...looked, verdict: { is: 'owned', mark: { ...mark, torn: 'none' } } };
     this.disks = this.disks.map((one) => (isSame(one.disk, disk) ? served : one));
     const { pool } = mark.note;
@@ -201,6 +212,10 @@ export class Pools {
       });
     }
   }
+}
+
+function bears({ disks }: Look, mark: Uuid): boolean {
+  return disks.some(({ verdict }) => verdict.is === 'owned' && verdict.mark.note.mark === mark);
 }
 
 /** @returns the mark as it is now, when the step changed it */

@@ -4,7 +4,7 @@ import { isHandleOf, type Uuid } from '../model/uuid.ts';
 import { nameOf, type Placed } from '../pools/device.ts';
 import { quarantineSlice, usersOfSlice } from '../pools/slices.ts';
 import type { VolumesContext } from './context.ts';
-import { onlySlice } from './find.ts';
+import { onlySlice, seenFor } from './find.ts';
 import { explainLoss } from './loss.ts';
 import { mountsOfSlice, unmountAll } from './mounts.ts';
 
@@ -38,7 +38,7 @@ async function forget(context: VolumesContext, handle: Uuid): Promise<undefined>
       `Volume ${handle} was not made on node ${context.self.node}; delete it on its own node`,
     );
   }
-  const { reason } = explainLoss(handle, record.mark, record, context.pools.settled());
+  const { reason } = explainLoss(handle, record.mark, record, seenFor(context, record.mark));
   if (reason === 'SliceLost' || reason === 'DiskWiped') await context.records.remove(handle);
   else await context.records.write({ ...record, state: 'deleted' });
   return undefined;

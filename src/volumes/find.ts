@@ -3,7 +3,7 @@ import { isHandleOf, parseUuid, type Uuid } from '../model/uuid.ts';
 import type { VolumeContext } from '../model/volume.ts';
 import type { Placed } from '../pools/device.ts';
 import type { VolumesContext } from './context.ts';
-import { explainLoss } from './loss.ts';
+import { explainLoss, type SeenDisks } from './loss.ts';
 
 /** The slices that bear a handle, quarantine aside. One is the rule; two are never served. */
 function slicesWith(context: VolumesContext, handle: Uuid): readonly Placed[] {
@@ -27,17 +27,21 @@ export function findVolume(context: VolumesContext, handleText: string, hint?: V
   const answered = record?.state === 'committed';
   const ours = isHandleOf(handle, context.self.driver, context.self.node);
   if (answered || (ours && hint?.mark !== undefined)) {
-    const loss = explainLoss(
-      handle,
-      answered ? record.mark : parseUuid(hint?.mark ?? ''),
-      record,
-      context.pools.settled(),
-    );
+    const mark = answered ? record.mark : parseUuid(hint?.mark ?? '');
+    const loss = explainLoss(handle, mark, record, seenFor(context, mark));
     // Without a record and with the mark here, nothing says that the volume was ever ours to lose.
     if (answered || loss.reason !== 'SliceLost') throw loss;
   }
   const elsewhere = ours ? '' : ': it is a volume of another node';
   throw new DriverError('not-found', `No volume ${handle} on node ${context.self.node}${elsewhere}`);
+}
+
+/** What there is to explain why a volume of this mark is not here. */
+export function seenFor({ pools }: VolumesContext, mark: Uuid | undefined): SeenDisks {
+  return {
+    disks: pools.settled(),
+    unreadWhy: mark === undefined ? undefined : pools.unreadWhy(mark),
+  };
 }
 
 /** @throws DriverError `unknown` when two slices bear the handle, or one on another disk than its record says */

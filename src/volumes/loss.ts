@@ -4,16 +4,28 @@ import type { VolumeRecord } from '../model/record.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { Looked } from '../pools/look.ts';
 
+/** Out of the last look. */
+export type SeenDisks = {
+  /** Without disks of ours that are not served. */
+  readonly disks: readonly Looked[];
+  /** Of the disk of that mark, when it is here and not served. */
+  readonly unreadWhy: string | undefined;
+};
+
 /**
- * Why a volume that should be here is not: its disk is away, was wiped, was replaced by another one, is refused, or
- * lost the slice alone. Pure, out of the last look; the words are what health, events and errors show.
+ * Why a volume that should be here is not: its disk is away, was wiped, was replaced by another one, is refused, cannot
+ * be read, or lost the slice alone. Pure; the words are what health, events and errors show.
  */
 export function explainLoss(
   handle: Uuid,
   mark: Uuid | undefined,
   record: VolumeRecord | undefined,
-  disks: readonly Looked[],
+  { disks, unreadWhy }: SeenDisks,
 ): DriverError {
+  if (unreadWhy !== undefined) {
+    const message = `Volume ${handle}: its disk is here, and what it bears cannot be told now: ${unreadWhy}`;
+    return new DriverError('inaccessible', message, { reason: 'DiskUnread' });
+  }
   const bearer = disks.find(({ verdict }) => verdict.is === 'owned' && verdict.mark.note.mark === mark);
   if (bearer !== undefined) {
     const message = `Volume ${handle}: ${bearer.disk.path} is here with its mark, the volume's slice is gone from it`;
