@@ -14,11 +14,11 @@ GENERATED := src/csi/gen/csi.ts
 BUNDLES := dist/.built
 SOURCES := $(shell find src -name '*.ts' -not -path 'src/csi/gen/*' 2>/dev/null)
 
-.PHONY: help demo build test test-fast lint format sanity image cluster cluster-shell cluster-down e2e e2e-kubernetes vm vm-shell bench clean lock \
-  setup-npm setup-build setup-test setup-cluster setup-vm
+.PHONY: help demo build test test-fast lint format sanity image cluster cluster-shell cluster-down e2e e2e-kubernetes vm vm-shell bench bench-cluster \
+  clean lock setup-npm setup-build setup-test setup-cluster setup-vm
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
 demo: build ## watch a volume live its whole life on loop disks (root)
 	@node test/demo/demo.ts
@@ -69,6 +69,9 @@ vm-shell: setup-vm $(BUNDLES) ## a shell in such a machine, with disks like EC2'
 
 bench: build ## measure speed and memory, side by side with the bare tools (root)
 	@node test/bench/bench.ts
+
+bench-cluster: setup-cluster $(BUNDLES) ## measure latency, requests to the API server and memory on such a cluster (root)
+	@node test/cluster/bench/run.ts
 
 clean: ## remove what was built or generated; caches and node_modules stay
 	@rm -rf dist coverage src/csi/gen

@@ -14,13 +14,10 @@ export async function bringImages(): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'image-root-'));
   try {
     await fillBusybox(root);
-    const archives = [
-      await makeImage('upstream-busybox', {
-        names: named(/\/(busybox|nginx|jessie-dnsutils):/),
-        root,
-        command: ['sh'],
-      }),
-    ];
+    // The tests know options of dd that busybox has not.
+    await replaceProgram('/bin/dd', root);
+    const shells = named(/\/(busybox|nginx|jessie-dnsutils):/);
+    const archives = [await makeImage('upstream-busybox', { names: shells, root, command: ['sh'] })];
     await cp(await kubernetesBinary('agnhost'), join(root, 'agnhost'));
     await chmod(join(root, 'agnhost'), 0o755);
     await symlink('agnhost', join(root, 'agnhost-2'));
@@ -30,6 +27,13 @@ export async function bringImages(): Promise<void> {
   } finally {
     await rm(root, { recursive: true });
   }
+}
+
+/** By this machine's, with the libraries that it is linked with. */
+async function replaceProgram(program: string, root: string): Promise<void> {
+  const libraries = (await run('ldd', [program])).match(/(?<=\s)\/\S+/g) ?? [];
+  await rm(join(root, program));
+  await run('cp', ['--dereference', '--parents', program, ...libraries, root]);
 }
 
 async function wantedImages(): Promise<readonly string[]> {
