@@ -13,7 +13,9 @@ import { remaindersSeenBy } from './old-bytes/tenant.ts';
 const MIB = 1024n ** 2n;
 const SMALL_DISK_BYTES = 160n * MIB;
 const TAKEN_TIMEOUT_MS = 60_000;
-const NUMBER_TRIES = 30;
+const NUMBER_TRIES = 10;
+/** Of the other disk: half of them are more than others on this machine make at a time. */
+const PARTITIONS = 80;
 
 let node: TestNode;
 beforeEach(async () => {
@@ -112,7 +114,9 @@ describe('A published block target', () => {
     ];
     await partitionByHand(other);
     await startAndTake([{ paths: [disk] }]);
+    await run('partx', ['--add', '--nr', `1:${PARTITIONS / 2}`, other]);
     const made = await bringUp(wanted);
+    await run('partx', ['--delete', other]);
     const target = node.player.targetPath(made);
     await write(target, 'mine');
     await node.driver.kill();
@@ -225,25 +229,30 @@ async function read(path: string, lengthBytes: number): Promise<string> {
   }
 }
 
-/** A foreign disk with a partition full of the pattern, which the kernel is not told of yet. */
+/** A foreign disk full of the pattern, with partitions that the kernel is not told of yet. */
 async function partitionByHand(disk: string): Promise<void> {
   await fillWithPattern(disk);
   const flags = ['--quiet', '--no-reread', '--no-tell-kernel', '--wipe=never'];
-  await run('sfdisk', [...flags, disk], { input: 'label: gpt\nstart=1MiB, size=32MiB\n' });
+  await run('sfdisk', [...flags, disk], { input: `label: gpt\n${'size=1MiB\n'.repeat(PARTITIONS)}` });
 }
 
-/** What a reboot or a hot plug can do: the volume's partition goes, and the next one that comes gets its number. */
+/**
+ * What a reboot or a hot plug can do: the volume's partition goes, and one that comes gets its number. The kernel gives
+ * out the lowest that is free, to others on this machine too: so the volume has a high one, and lower ones are free.
+ */
 async function giveNumberAway(disk: string, made: Made, other: string, target: string): Promise<void> {
   const entry = (await readTable(disk)).partitions.find(({ uuid }) => uuid === made.id);
   if (entry === undefined) throw new Error(`no slice ${made.id} on ${disk}`);
   const wanted = await numberOf(target);
   await run('delpart', [disk, String(entry.number)]);
-  // The kernel frees a number a moment later, and gives out the lowest that is free.
   for (let tries = 0; tries < NUMBER_TRIES; tries += 1) {
-    await sleep(100);
-    await run('partx', ['--add', '--nr', '1', other]);
-    if ((await numberOf(`${other}p1`)) === wanted) return;
-    await run('delpart', [other, '1']);
+    // A number is free a moment after its partition went.
+    await sleep(500);
+    for (let number = 1; number <= PARTITIONS; number += 1) {
+      await run('partx', ['--add', '--nr', String(number), other]);
+      if ((await numberOf(`${other}p${number}`)) === wanted) return;
+    }
+    await run('partx', ['--delete', other]);
   }
   throw new Error(`the number ${wanted} went to somebody else on this machine`);
 }
