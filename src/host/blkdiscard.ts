@@ -1,8 +1,7 @@
+import type { ByteRange } from '../model/bytes.ts';
 import type { HostCommand } from './exec.ts';
 
 const TIMEOUT_MS = 30 * 60_000;
-
-export type ByteRange = { readonly offsetBytes: bigint; readonly lengthBytes: bigint };
 
 /** Tells the flash that nobody needs the bytes; what reads there afterwards is anybody's guess. Opens exclusively. */
 export function discardCommand(path: string, range?: ByteRange): HostCommand {

@@ -64,3 +64,6 @@ export function maxOf(a: bigint, b: bigint): bigint {
 export function minOf(a: bigint, b: bigint): bigint {
   return a < b ? a : b;
 }
+
+/** A piece of a device. */
+export type ByteRange = { readonly offsetBytes: bigint; readonly lengthBytes: bigint };

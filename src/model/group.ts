@@ -1,5 +1,5 @@
 import { sizeFor, type Wish } from './allocate.ts';
-import { alignUp, minOf } from './bytes.ts';
+import { alignUp, type ByteRange, minOf } from './bytes.ts';
 import type { Uuid } from './uuid.ts';
 
 /** The volume group of a device that LVM carves, as its metadata tell it; names, and where a volume goes. Pure. */
@@ -64,8 +64,6 @@ export function nextGeneration({ volumes }: Group): number {
 export function rangeOf({ dataStartBytes, extentBytes }: Group, { start, count }: Run): ByteRange {
   return { offsetBytes: dataStartBytes + start * extentBytes, lengthBytes: count * extentBytes };
 }
-
-type ByteRange = { readonly offsetBytes: bigint; readonly lengthBytes: bigint };
 
 /** What new volumes can get. */
 export function freeExtents({ free, volumes }: Group): bigint {

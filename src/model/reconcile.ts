@@ -1,3 +1,5 @@
+import { type Decided, onlyRow, type Row } from './rows.ts';
+
 /**
  * What to do about a volume, and about a partition, after a start or a change: two tables of labelled rows, and for
  * every combination of facts exactly one row holds (test/unit/model/reconcile.test.ts enumerates them all).
@@ -30,12 +32,6 @@ export type VolumeDecision =
   /** Contradiction: serve nothing, touch nothing, say so. */
   | 'refuse';
 
-type VolumeRow = {
-  readonly label: string;
-  readonly when: { readonly [F in keyof VolumeFacts]?: readonly VolumeFacts[F][] };
-  readonly decision: VolumeDecision;
-};
-
 /** With the record's device away these can only be stale views; the device itself decides when it is back. */
 const SEEN: readonly VolumeFacts['slice'][] = ['none', 'carved', 'prepared', 'quarantined'];
 
@@ -57,7 +53,7 @@ const SEEN: readonly VolumeFacts['slice'][] = ['none', 'carved', 'prepared', 'qu
  * @delete-done  Deleted while the disk was away, and no slice is left.
  * @delete-wait  Deleted, and the disk is still away.
  */
-export const VOLUME_ROWS: readonly VolumeRow[] = [
+export const VOLUME_ROWS: readonly Row<VolumeFacts, VolumeDecision>[] = [
   { label: '@doubled', when: { slice: ['doubled'] }, decision: 'refuse' },
   {
     label: '@elsewhere',
@@ -126,12 +122,6 @@ export type KernelFacts = {
 
 export type KernelDecision = 'nothing' | 'add' | 'resize' | 'drop' | 'replace' | 'refuse';
 
-type KernelRow = {
-  readonly label: string;
-  readonly when: { readonly [F in keyof KernelFacts]?: readonly KernelFacts[F][] };
-  readonly decision: KernelDecision;
-};
-
 /**
  * @gone       Neither table nor kernel knows it.
  * @boot       The kernel has not been told yet: a boot, a re-attached disk, or a kill between table and kernel.
@@ -142,7 +132,7 @@ type KernelRow = {
  * @stale      Only the kernel knows it: killed between the table and the kernel while freeing.
  * @stale-used As before, and somebody uses it.
  */
-export const KERNEL_ROWS: readonly KernelRow[] = [
+export const KERNEL_ROWS: readonly Row<KernelFacts, KernelDecision>[] = [
   { label: '@gone', when: { table: ['none'], kernel: ['none'] }, decision: 'nothing' },
   { label: '@boot', when: { table: ['entry'], kernel: ['none'] }, decision: 'add' },
   { label: '@agree', when: { table: ['entry'], kernel: ['same'] }, decision: 'nothing' },
@@ -161,30 +151,10 @@ export const KERNEL_ROWS: readonly KernelRow[] = [
   },
 ];
 
-export type Decided<D> = { readonly label: string; readonly decision: D };
-
 export function reconcileVolume(facts: VolumeFacts): Decided<VolumeDecision> {
-  return only(
-    VOLUME_ROWS.filter((row) => holds(row.when, facts)),
-    facts,
-  );
+  return onlyRow(VOLUME_ROWS, facts);
 }
 
 export function reconcileKernel(facts: KernelFacts): Decided<KernelDecision> {
-  return only(
-    KERNEL_ROWS.filter((row) => holds(row.when, facts)),
-    facts,
-  );
-}
-
-function holds<F extends object>(when: { readonly [K in keyof F]?: readonly F[K][] }, facts: F): boolean {
-  return (Object.keys(when) as (keyof F)[]).every((key) => when[key]?.includes(facts[key]) ?? true);
-}
-
-function only<D>(rows: readonly Decided<D>[], facts: object): Decided<D> {
-  const [row, second] = rows;
-  if (row === undefined || second !== undefined) {
-    throw new TypeError(`${rows.length} rows for ${JSON.stringify(facts)}, want exactly one`);
-  }
-  return { label: row.label, decision: row.decision };
+  return onlyRow(KERNEL_ROWS, facts);
 }

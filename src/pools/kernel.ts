@@ -5,7 +5,8 @@ import { type UseFacts, usersOf } from '../host/usage.ts';
 import type { Disk, KernelPartition } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { Gpt, GptEntry } from '../model/gpt.ts';
-import { type Decided, type KernelDecision, reconcileKernel } from '../model/reconcile.ts';
+import { type KernelDecision, reconcileKernel } from '../model/reconcile.ts';
+import type { Decided } from '../model/rows.ts';
 
 /** The kernel's view of our partitions, which is built from our table and never the other way round. */
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type ByteRange, zeroCommand } from '../host/blkdiscard.ts';
+import { zeroCommand } from '../host/blkdiscard.ts';
 import type { Exec } from '../host/exec.ts';
 import {
   extendVolumeCommand,
@@ -7,7 +7,7 @@ import {
   removeVolumeCommand,
   retagVolumeCommand,
 } from '../host/lvm.ts';
-import { alignUp, formatBytes } from '../model/bytes.ts';
+import { alignUp, type ByteRange, formatBytes } from '../model/bytes.ts';
 import { carvedByGroup, NOTHING_CARVED } from '../model/carved.ts';
 import { DriverError } from '../model/errors.ts';
 import {

@@ -1,6 +1,6 @@
-import type { ByteRange } from '../host/blkdiscard.ts';
 import { readCommand } from '../host/dd.ts';
 import type { Exec } from '../host/exec.ts';
+import type { ByteRange } from '../model/bytes.ts';
 import { DriverError } from '../model/errors.ts';
 import { isZero } from '../model/mark.ts';
 

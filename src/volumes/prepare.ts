@@ -1,10 +1,10 @@
-import { type ByteRange, zeroCommand } from '../host/blkdiscard.ts';
+import { zeroCommand } from '../host/blkdiscard.ts';
 import { readFilesystem } from '../host/blkid.ts';
 import type { HostCommand } from '../host/exec.ts';
 import { mkfsCommand } from '../host/mkfs.ts';
 import { readsAsZeros } from '../host/probe.ts';
 import { wipeSignaturesCommand } from '../host/wipefs.ts';
-import { minOf } from '../model/bytes.ts';
+import { type ByteRange, minOf } from '../model/bytes.ts';
 import type { SliceNode } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { Uuid } from '../model/uuid.ts';

@@ -1,6 +1,7 @@
 import { assertNever } from '../model/errors.ts';
-import { type Decided, reconcileVolume, type VolumeDecision, type VolumeFacts } from '../model/reconcile.ts';
+import { reconcileVolume, type VolumeDecision, type VolumeFacts } from '../model/reconcile.ts';
 import type { VolumeRecord } from '../model/record.ts';
+import type { Decided } from '../model/rows.ts';
 import type { Slice } from '../model/slice.ts';
 import type { Step } from '../model/step.ts';
 import type { Uuid } from '../model/uuid.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ByteRange, discardCommand } from '../host/blkdiscard.ts';
+import { discardCommand } from '../host/blkdiscard.ts';
 import { shredCommand } from '../host/dd.ts';
 import { canDiscard } from '../host/sysfs.ts';
 import { isMirrored } from '../model/array.ts';
-import { alignDown, MIB, minOf } from '../model/bytes.ts';
+import { alignDown, type ByteRange, MIB, minOf } from '../model/bytes.ts';
 import { assertNever, messageOf } from '../model/errors.ts';
 import type { Pool, Sanitize } from '../model/pool.ts';
 import type { Uuid } from '../model/uuid.ts';
