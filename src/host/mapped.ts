@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Answer } from '../model/answer.ts';
 import type { SliceNode } from '../model/disk.ts';
+import { isOurMapping } from '../model/group.ts';
 import { answer, names, text } from './sysfs-files.ts';
 
 /** Devices of device mapper, as /sys shows them: a device without a table is not there yet. */
@@ -8,6 +9,8 @@ import { answer, names, text } from './sysfs-files.ts';
 export type Mapping = SliceNode & {
   /** Given by whoever made it: `LVM-` and the UUIDs of group and volume. */
   readonly uuid: string;
+  /** A volume of a group of ours, by its name; a tenant's own device may stand on a raw block volume too. */
+  readonly isOurs: boolean;
   /** I/O waits: whoever changed its table has not come to an end. */
   readonly isSuspended: boolean;
   /** Kernel names of the devices that it stands on. */
@@ -51,6 +54,7 @@ async function mappingAt(name: string, root: string, dev: string): Promise<Mappi
     majorMinor,
     sizeBytes: BigInt(size) * 512n,
     holders: await names(join(dir, 'holders')),
+    isOurs: isOurMapping(mapped),
     isSuspended: suspended === '1',
     on: await names(join(dir, 'slaves')),
   };

@@ -18,10 +18,16 @@ export type Slice = {
 
 /** All slices of a table; the owner partition and what is not ours to read are left out. */
 export function slicesOf(table: Gpt): readonly Slice[] {
-  return table.entries.flatMap((entry) => {
-    if (entry.type !== TYPE_VOLUME && entry.type !== TYPE_QUARANTINE) return [];
-    return [sliceOf(entry)];
-  });
+  return table.entries.filter(isSlice).map(sliceOf);
+}
+
+/** The entry of a slice; another one that bears the same PARTUUID is none. */
+export function entryOfSlice(table: Gpt, id: Uuid): GptEntry | undefined {
+  return table.entries.find((entry) => isSlice(entry) && entry.uuid === id);
+}
+
+function isSlice({ type }: GptEntry): boolean {
+  return type === TYPE_VOLUME || type === TYPE_QUARANTINE;
 }
 
 function sliceOf(entry: GptEntry): Slice {

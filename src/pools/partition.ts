@@ -9,6 +9,7 @@ import type { SliceNode } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
 import type { Gpt, GptEntry } from '../model/gpt.ts';
 import {
+  entryOfSlice,
   generationOf,
   preparedAs,
   quarantined,
@@ -120,7 +121,7 @@ async function showGrown(exec: Exec, { disk }: Device, grown: GptEntry): Promise
 
 /** As the table says now; another call may have changed it since the slice was looked up. */
 function entryOf({ device, slice }: Placed): GptEntry {
-  const entry = device.table.entries.find(({ uuid: id }) => id === slice.id);
+  const entry = entryOfSlice(device.table, slice.id);
   if (entry === undefined)
     throw new DriverError('not-found', `No slice ${slice.id} on ${device.disk.path} any more`);
   return entry;

@@ -95,7 +95,8 @@ async function isOnOurDisk(context: VolumesContext, mount: Mount): Promise<boole
   const now = await Promise.all(disks.map(({ disk }) => readDisk(disk.name)));
   const partitions = now.flatMap((disk) => (disk.is === 'present' ? disk.value.partitions : []));
   const mapped = await Promise.all(partitions.map(({ name }) => readMappingsOn(name)));
-  return [...partitions, ...mapped.flat()].some((node) => mountsOfNode(node, [mount]).length > 0);
+  const volumes = mapped.flat().filter(({ isOurs }) => isOurs);
+  return [...partitions, ...volumes].some((node) => mountsOfNode(node, [mount]).length > 0);
 }
 
 /** A filesystem whose disk is gone, or a bind of a device node that is gone. */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { readMapping, readMappingsOn } from '../../../src/host/mapped.ts';
 import { listDisks } from '../../../src/host/sysfs.ts';
 
-/** A /sys of files: this machine's kernel need not have device mapper. The real one is asked in test/vm. */
+/** A /sys of files: this machine's kernel need not have device mapper. */
 let root: string;
 
 beforeEach(async () => {
@@ -40,6 +40,7 @@ const MAPPED = {
   majorMinor: '253:1',
   sizeBytes: 100n * 1024n ** 2n,
   holders: ['loop3'],
+  isOurs: true,
   isSuspended: true,
   on: ['nvme1n1p2'],
 };
@@ -59,6 +60,11 @@ describe('readMappingsOn()', () => {
     for (const holder of ['dm-1', 'md0']) await file(`class/block/nvme1n1p2/holders/${holder}`, '');
     expect(await readMappingsOn('nvme1n1p2', root)).toEqual([MAPPED]);
     expect(await readMappingsOn('sda', root)).toEqual([]);
+  });
+
+  it("tells somebody's own device from a volume of ours", async () => {
+    await file('class/block/sda/holders/dm-0', '');
+    expect(await readMappingsOn('sda', root)).toMatchObject([{ name: 'dm-0', isOurs: false }]);
   });
 });
 

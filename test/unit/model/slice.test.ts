@@ -10,6 +10,7 @@ import {
 } from '../../../src/model/gpt.ts';
 import { firstTable } from '../../../src/model/mark.ts';
 import {
+  entryOfSlice,
   nextGeneration,
   preparedAs,
   quarantined,
@@ -32,6 +33,15 @@ const ENTRY: GptEntry = {
 };
 const EMPTY = firstTable(NOTE);
 const tableWith = (change: Partial<GptEntry>) => withAddedEntry(EMPTY, { ...ENTRY, ...change });
+
+describe('entryOfSlice()', () => {
+  it('is never an entry of another type that bears the same PARTUUID', () => {
+    const stranger = { ...ENTRY, number: 2, type: TYPE_MEMBER };
+    const own = { ...ENTRY, number: 3, startBytes: 200n * MIB };
+    expect(entryOfSlice(withAddedEntry(withAddedEntry(EMPTY, stranger), own), HANDLE)).toEqual(own);
+    expect(entryOfSlice(withAddedEntry(EMPTY, stranger), HANDLE)).toBeUndefined();
+  });
+});
 
 describe('slicesOf()', () => {
   it('reads an entry as a slice', () => {
