@@ -6,12 +6,17 @@
 ARG BASE_IMAGE=docker.io/library/debian:bookworm-slim
 ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
 
-FROM ${NODE_IMAGE} AS build
+# The bundles are the same for every processor, and are made by the one that is here.
+FROM --platform=${BUILDPLATFORM} ${NODE_IMAGE} AS build
 WORKDIR /src
 COPY .npmrc package.json package-lock.json ./
 RUN npm ci --ignore-scripts
-# The Node that the lock file names and the tests ran on, whatever the base image has.
-RUN cp --dereference node_modules/.bin/node /node
+# The Node that the lock file names and the tests ran on, whatever the base image has; for the processor it is to run on.
+ARG TARGETARCH
+WORKDIR /node
+COPY .npmrc package.json package-lock.json ./
+RUN npm ci --ignore-scripts --omit=dev --os=linux --cpu="$(echo "$TARGETARCH" | sed s/amd64/x64/)"
+WORKDIR /src
 COPY build.mjs ./
 COPY proto proto
 COPY src src
@@ -21,15 +26,16 @@ RUN node build.mjs && sed -i '1i #!/usr/bin/node' dist/instance-store-csi.mjs &&
 FROM ${BASE_IMAGE} AS tools
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      binutils btrfs-progs coreutils e2fsprogs fdisk libstdc++6 mount util-linux xfsprogs \
+      binutils btrfs-progs coreutils e2fsprogs fdisk libstdc++6 lvm2 mount util-linux xfsprogs \
  && rm -rf /var/lib/apt/lists/*
-COPY --from=build /node /usr/bin/node
+COPY --from=build /node/node_modules/.bin/node /usr/bin/node
 RUN strip --strip-unneeded /usr/bin/node
 COPY scripts/pick-programs /usr/local/sbin/
 RUN pick-programs /picked \
       node \
       blkdiscard blkid delpart flock mount partx resizepart setpriv sfdisk umount wipefs \
       dd stat \
+      lvm \
       btrfs e2fsck mkfs.btrfs mkfs.ext4 mkfs.xfs resize2fs xfs_growfs \
  && ln -s /app/instance-store-csi.mjs /picked/usr/bin/instance-store-csi
 

@@ -21,6 +21,9 @@ export type Api = {
   readonly coordination: CoordinationV1Api;
 };
 
+/** Who asks, in the API server's audit log. */
+const USER_AGENT = 'instance-store-csi-controller';
+
 const REQUEST_TIMEOUT_MS = 5_000;
 
 /** A list out of the API server's cache: it costs little, and may be a moment old. */
@@ -63,6 +66,7 @@ function requestsTo(config: KubeConfig): Requests {
         pre: async (request: RequestContext) => {
           connections ??= request.getDispatcher();
           if (connections !== undefined) request.setDispatcher(connections);
+          request.setHeaderParam('User-Agent', USER_AGENT);
           request.setSignal(AbortSignal.timeout(REQUEST_TIMEOUT_MS));
           return request;
         },

@@ -31,7 +31,7 @@ export async function measureStart(starts: number): Promise<Section> {
   }
   const first = median(answered);
   const cause =
-    `Node itself needs ${ms(median(bare))} to start here; the rest is loading 1.8 MB of bundle without a compiler tier ` +
+    `Node itself needs ${ms(median(bare))} to start here; the rest is loading 2 MB of bundle without a compiler tier ` +
     'above the interpreter, csi.proto, and the first HTTP/2 session';
   return {
     title: `Start (medians of ${starts})`,

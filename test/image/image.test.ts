@@ -63,7 +63,7 @@ describe('the image', () => {
       [
         ...['blkdiscard', 'blkid', 'delpart', 'flock', 'mount', 'partx', 'resizepart', 'setpriv', 'sfdisk'],
         ...['umount', 'wipefs', 'dd', 'stat', 'xfs_growfs', 'mkfs.xfs', 'resize2fs', 'btrfs', 'mkfs.btrfs'],
-        ...['e2fsck', 'mkfs.ext4', 'mke2fs', 'node', 'instance-store-csi'],
+        ...['e2fsck', 'mkfs.ext4', 'mke2fs', 'lvm', 'node', 'instance-store-csi'],
       ].sort(),
     );
   });
@@ -97,7 +97,15 @@ describe('the image', () => {
   it('tells scanners which packages it was picked from, and brings their licences', async () => {
     const packages = await readdir(join(image.root, 'var/lib/dpkg/status.d'));
     expect(packages).toEqual(
-      expect.arrayContaining(['libc6', 'libstdc++6', 'util-linux', 'xfsprogs', 'e2fsprogs', 'btrfs-progs']),
+      expect.arrayContaining([
+        'libc6',
+        'libstdc++6',
+        'util-linux',
+        'xfsprogs',
+        'e2fsprogs',
+        'btrfs-progs',
+        'lvm2',
+      ]),
     );
     for (const name of packages) {
       expect(await textOf(`var/lib/dpkg/status.d/${name}`)).toMatch(/^Package: .*^Version: /ms);

@@ -5,7 +5,7 @@ import { type Request, readAudit } from '../play/audit.ts';
 const AGENTS: Readonly<Record<string, string>> = {
   'instance-store-csi': 'node: instance-store-csi',
   'csi-provisioner': 'node: csi-provisioner',
-  undici: 'controller: instance-store-csi',
+  'instance-store-csi-controller': 'controller: instance-store-csi',
   'csi-resizer': 'controller: csi-resizer',
 };
 

@@ -1,32 +1,38 @@
 import { chmod, cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Image } from '../lab/archive.ts';
 import { NODES } from '../lab/cluster.ts';
 import { fillBusybox, makeImage } from '../lab/images.ts';
 import { kubernetesBinary } from '../lab/kubernetes.ts';
 import { importImage } from '../lab/node.ts';
 import { run } from '../lab/tool.ts';
 
-/** Brings the images that the storage tests ask for to the nodes: a shell under the names it goes by there, and agnhost. */
+/** Brings the images that the storage tests ask for to the nodes, each under the names that it goes by there. */
 export async function bringImages(): Promise<void> {
   const names = await wantedImages();
   const named = (some: RegExp): readonly string[] => names.filter((name) => some.test(name));
   const root = await mkdtemp(join(tmpdir(), 'image-root-'));
   try {
     await fillBusybox(root);
-    // The tests know options of dd that busybox has not.
-    await replaceProgram('/bin/dd', root);
-    const shells = named(/\/(busybox|nginx|jessie-dnsutils):/);
-    const archives = [await makeImage('upstream-busybox', { names: shells, root, command: ['sh'] })];
+    const busybox = { names: named(/\/(busybox|nginx):/), root, command: ['sh'] };
+    await bring('upstream-busybox', busybox);
     await cp(await kubernetesBinary('agnhost'), join(root, 'agnhost'));
     await chmod(join(root, 'agnhost'), 0o755);
     await symlink('agnhost', join(root, 'agnhost-2'));
     const agnhost = { names: named(/\/agnhost:/), root, entrypoint: ['/agnhost'], command: ['pause'] };
-    archives.push(await makeImage('upstream-agnhost', agnhost));
-    for (const node of NODES) for (const archive of archives) await importImage(node, archive);
+    await bring('upstream-agnhost', agnhost);
+    // A Debian, for options of dd that busybox has not; and busybox's shell would start its own.
+    for (const program of ['/bin/sh', '/bin/dd']) await replaceProgram(program, root);
+    await bring('upstream-debian', { ...busybox, names: named(/\/jessie-dnsutils:/) });
   } finally {
     await rm(root, { recursive: true });
   }
+}
+
+async function bring(name: string, image: Image): Promise<void> {
+  const archive = await makeImage(name, image);
+  for (const node of NODES) await importImage(node, archive);
 }
 
 /** By this machine's, with the libraries that it is linked with. */

@@ -1,10 +1,51 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { ApiException } from '@kubernetes/client-node';
-import { answerOf, inWords, metadataIn, succeeded } from '../../../src/cluster/api.ts';
+import { answerOf, connectApi, inWords, metadataIn, succeeded } from '../../../src/cluster/api.ts';
 
 const NOT_FOUND = '{"kind":"Status","reason":"NotFound","message":"nodes \\"a\\" not found"}';
 const refused = (code: number, body: unknown): Promise<never> =>
   Promise.reject(new ApiException(code, 'Unknown API Status Code!', body, {}));
+
+describe('connectApi()', () => {
+  it('names itself in each request, as audit logs show it', async () => {
+    const agents: (string | undefined)[] = [];
+    const server = createServer(({ headers }, response) => {
+      agents.push(headers['user-agent']);
+      response.setHeader('Content-Type', 'application/json').end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-'));
+    try {
+      const kubeconfig = join(folder, 'config');
+      await writeFile(kubeconfig, JSON.stringify(kubeconfigOf((server.address() as AddressInfo).port)));
+      await connectApi(kubeconfig, {}).storage.listCSINode();
+      expect(agents).toEqual(['instance-store-csi-controller']);
+    } finally {
+      await rm(folder, { recursive: true });
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+});
+
+function kubeconfigOf(port: number): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'test',
+    clusters: [
+      { name: 'test', cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } },
+    ],
+    users: [{ name: 'test', user: {} }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+  };
+}
 
 describe('answerOf()', () => {
   it('takes for an absence only what the API server itself calls NotFound', async () => {
