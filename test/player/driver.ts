@@ -11,9 +11,11 @@ import { type CsiClient, call, connect } from './client.ts';
 export type DriverOptions = {
   /** Socket, state and log lie below it. */
   readonly folder: string;
-  readonly config: string;
+  /** `false`: no file, so that the built-in pool is served. */
+  readonly config: string | false;
   readonly node?: string;
-  readonly machine?: string;
+  /** `false`: as the driver finds it. */
+  readonly machine?: string | false;
   /** `state` below the folder when not given; two drivers that share one take turns. */
   readonly stateDir?: string;
   readonly logLevel?: 'debug' | 'info';
@@ -107,8 +109,7 @@ export function launcher(): string {
 }
 
 async function layout(options: DriverOptions) {
-  const config = join(options.folder, 'config.yaml');
-  await writeFile(config, options.config);
+  if (options.config !== false) await writeFile(configFile(options.folder), options.config);
   const endpoint = `unix://${join(options.folder, 'csi.sock')}`;
   const logLevel = options.logLevel ?? 'info';
   // The tests may run in a pod of some cluster, which is none of the driver's business.
@@ -125,12 +126,17 @@ async function layout(options: DriverOptions) {
   return { endpoint, logFile: join(options.folder, 'driver.log'), argv };
 }
 
+const configFile = (folder: string): string => join(folder, 'config.yaml');
+
 /** The options that status, plan and why share with the driver. */
-export function commonOptions(options: Omit<DriverOptions, 'config'>): readonly string[] {
-  const { folder, stateDir, node, machine } = options;
+export function commonOptions(
+  options: Omit<DriverOptions, 'config'> & { readonly config?: string | false },
+): readonly string[] {
+  const { folder, stateDir, node, machine, config } = options;
   return [
-    ...['--config', join(folder, 'config.yaml'), '--state-dir', stateDir ?? join(folder, 'state')],
-    ...['--node-name', node ?? `node-${idOf(folder)}`, '--machine-id', machine ?? `machine-${idOf(folder)}`],
+    ...(config === false ? [] : ['--config', configFile(folder)]),
+    ...['--state-dir', stateDir ?? join(folder, 'state'), '--node-name', node ?? `node-${idOf(folder)}`],
+    ...(machine === false ? [] : ['--machine-id', machine ?? `machine-${idOf(folder)}`]),
   ];
 }
 

@@ -9,7 +9,7 @@ import { NOT_ADVERTISED } from './expected-skips.ts';
 /** What csi-sanity does not look at: each check is a sentence, and what contradicts it. */
 export type Check = { readonly name: string; readonly against: readonly string[] };
 
-const SANITIZE_TIMEOUT_MS = 20_000;
+const SANITIZE_TIMEOUT_MS = 60_000;
 const POLL_MS = 100;
 const PINO_ERROR = 50;
 const TAIL_LINES = 40;

@@ -5,46 +5,30 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { Lab } from '../host/lab.ts';
-import { Driver } from '../player/driver.ts';
 import type { Counts } from '../suites.ts';
-import { availableBytes, type Bench, type Check, checksAfter, logTail, readLog } from './checks.ts';
-import { type Access, buildSanity, runSanity } from './csi-sanity.ts';
-import { EXPECTED_SKIPS } from './expected-skips.ts';
-import { type Spec, unexpectedSkips } from './report.ts';
+import { type Access, buildSanity } from './csi-sanity.ts';
+import { examine } from './examine.ts';
 
 const GIB = 1024n ** 3n;
 /** Sparse. Deleted volumes wait here to be sanitized while csi-sanity makes the next ones. */
 const DISK_BYTES = 256n * GIB;
-const PINO_WARN = 40;
-
-type Run = { readonly specs: readonly Spec[]; readonly checks: readonly Check[]; readonly logFile: string };
+const TIMEOUT_MS = 4 * 60_000;
 
 /** `on`, not `once`: execa listens too, and ends this process when it finds itself the only listener left. */
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
 
-/** @returns the counts of one run over a disk and a driver of its own, told on standard output */
+/** One run over a disk of its own. */
 async function runWith(access: Access, sanity: string): Promise<Counts> {
   await using lab = await Lab.create();
-  const startedAtMs = Date.now();
   const device = await lab.attach(await lab.image('disk.img', DISK_BYTES));
-  const driver = await Driver.start({
-    folder: lab.path('driver'),
-    config: configOf(device),
-  });
-  try {
-    const ran = await examine(access, sanity, { driver, device, folder: lab.folder });
-    const counts = countsOf(ran);
-    await tell(ran);
-    const { passed, failed, skipped } = counts;
-    const seconds = ((Date.now() - startedAtMs) / 1000).toFixed(1);
-    console.log(
-      `csi-sanity ${access}: ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds} s`,
-    );
-    return counts;
-  } finally {
-    await driver.stop();
-  }
+  const place = { device, folder: lab.folder, config: configOf(device) };
+  return await examine(
+    access,
+    sanity,
+    place,
+    AbortSignal.any([interrupted.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+  );
 }
 
 function configOf(device: string): string {
@@ -57,39 +41,6 @@ function configOf(device: string): string {
     '    carving: partition',
     '',
   ].join('\n');
-}
-
-async function examine(access: Access, sanity: string, bench: Bench): Promise<Run> {
-  const { driver, device } = bench;
-  const before = await availableBytes(driver);
-  if (before === 0n) throw new Error(`The driver did not take ${device}:\n${await logTail(driver)}`);
-  const specs = await runSanity(access, sanity, bench, interrupted.signal);
-  const skips: Check = {
-    name: 'skipped is what is not advertised, and nothing else',
-    against: unexpectedSkips(specs, EXPECTED_SKIPS),
-  };
-  return { specs, checks: [skips, ...(await checksAfter(bench, before))], logFile: driver.logFile };
-}
-
-function countsOf({ specs, checks }: Run): Counts {
-  const ends = [
-    ...specs.map(({ ended }) => ended),
-    ...checks.map(({ against }) => (against.length === 0 ? 'passed' : 'failed')),
-  ];
-  const count = (wanted: Spec['ended']): number => ends.filter((end) => end === wanted).length;
-  return { passed: count('passed'), failed: count('failed'), skipped: count('skipped') };
-}
-
-/** Says what failed, each test with what the driver warned of meanwhile. */
-async function tell({ specs, checks, logFile }: Run): Promise<void> {
-  const log = (await readLog(logFile)).filter(({ level }) => level >= PINO_WARN);
-  for (const { name, why, startedAtMs, endedAtMs } of specs.filter(({ ended }) => ended === 'failed')) {
-    const lines = log.filter(({ atMs }) => atMs >= startedAtMs && atMs <= endedAtMs).map(({ text }) => text);
-    console.log([`FAILED ${name}`, why, ...lines].join('\n').replaceAll('\n', '\n    '));
-  }
-  for (const { name, against } of checks.filter((check) => check.against.length > 0)) {
-    console.log([`FAILED ${name}`, ...against].join('\n    '));
-  }
 }
 
 try {

@@ -6,7 +6,6 @@ import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { createReadStream, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { execa } from 'execa';
 import {
   decode,
   type Exit,
@@ -20,6 +19,7 @@ import {
 import { untilThere } from './disks.ts';
 import type { Call } from './serve.ts';
 import { showAsNvme } from './targets.ts';
+import { runTool } from './tool.ts';
 
 const port = openSync(agentPort(), 'r+');
 
@@ -44,7 +44,7 @@ async function fulfil(request: Exclude<Request, { readonly is: 'call' }>): Promi
     case 'begin': {
       await showAsNvme(request.disks);
       const devices = await untilThere(request.disks);
-      await execa('udevadm', ['settle']);
+      await runTool('udevadm', ['settle']);
       return devices;
     }
     case 'run':

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import type { GuestDisk } from '../lab/messages.ts';
+import { runTool } from './tool.ts';
 
 /**
  * Shows virtio disks once more as NVMe disks over TCP on the loopback interface: the kernel's own NVMe target says
@@ -20,8 +20,8 @@ export async function showAsNvme(disks: readonly GuestDisk[]): Promise<void> {
     kind.is === 'nvmet-tcp' ? [{ serial, uuid, model: kind.model }] : [],
   );
   if (targets.length === 0) return;
-  await execa('modprobe', ['--all', 'configfs', 'nvmet-tcp', 'nvme-tcp']);
-  await execa('mount', ['-t', 'configfs', 'configfs', '/sys/kernel/config']);
+  await runTool('modprobe', ['--all', 'configfs', 'nvmet-tcp', 'nvme-tcp']);
+  await runTool('mount', ['-t', 'configfs', 'configfs', '/sys/kernel/config']);
   await mkdir(PORT);
   await set(PORT, {
     addr_trtype: 'tcp',

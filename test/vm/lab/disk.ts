@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { rm, truncate, writeFile } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from './tool.ts';
 
 /** What a disk is, as the guest sees it. */
 export type DiskKind =
@@ -16,8 +15,8 @@ export type DiskOptions = {
   readonly serial: string;
   readonly sizeBytes: bigint;
   readonly kind: DiskKind;
-  /** `qcow2` loses at a power cut what the guest did not flush, as a disk with a cache does; `raw` (default) loses nothing. */
-  readonly format?: 'raw' | 'qcow2';
+  /** With it, a power cut loses what the guest did not flush, or some of it; without (default), nothing, and it is faster. */
+  readonly writeCache?: boolean;
 };
 
 /** A disk as it lies in the drawer: a sparse file, put into a machine by booting the machine with it. */
@@ -25,15 +24,15 @@ export class Disk {
   readonly serial: string;
   readonly sizeBytes: bigint;
   readonly kind: DiskKind;
-  readonly format: 'raw' | 'qcow2';
+  readonly writeCache: boolean;
   readonly file: string;
 
-  private constructor(folder: string, { serial, sizeBytes, kind, format = 'raw' }: DiskOptions) {
+  private constructor(folder: string, { serial, sizeBytes, kind, writeCache = false }: DiskOptions) {
     this.serial = serial;
     this.sizeBytes = sizeBytes;
     this.kind = kind;
-    this.format = format;
-    this.file = join(folder, `${serial}.${format}`);
+    this.writeCache = writeCache;
+    this.file = join(folder, `${serial}.img`);
   }
 
   static async create(folder: string, options: DiskOptions): Promise<Disk> {
@@ -50,11 +49,6 @@ export class Disk {
 
   /** Another disk of the same serial number in its place: nothing but zeros. Only while no machine has it. */
   async blank(): Promise<void> {
-    await rm(this.file, { force: true });
-    if (this.format === 'qcow2') {
-      await run('qemu-img', ['create', '-q', '-f', 'qcow2', this.file, `${this.sizeBytes}`]);
-      return;
-    }
     await writeFile(this.file, '');
     await truncate(this.file, Number(this.sizeBytes));
   }

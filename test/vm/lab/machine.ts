@@ -1,5 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -8,22 +7,22 @@ import { dismiss, startJanitor } from '../../host/lab/guard.ts';
 import { Agent } from './agent.ts';
 import { bundleModule, bundleScript } from './bundle.ts';
 import { Disk, type DiskOptions } from './disk.ts';
+import { Emulator } from './emulator.ts';
 import { readyImage } from './image.ts';
 import type { Devices, Exit, Wish } from './messages.ts';
 import { GUEST, GUEST_SHARE } from './place.ts';
-import { type Hardware, qemuArgv } from './qemu.ts';
 import { attachTerminal } from './terminal.ts';
 import { run } from './tool.ts';
 
 const JANITOR = new URL('janitor.ts', import.meta.url);
 
 /** Generous: what is emulated beside other work takes many times what it takes alone. */
-const BOOT_TIMEOUT_MS = 5 * 60_000;
-const END_TIMEOUT_MS = 2 * 60_000;
-const JOB_TIMEOUT_MS = 5 * 60_000;
+const BOOT_TIMEOUT_MS = 10 * 60_000;
+const END_TIMEOUT_MS = 5 * 60_000;
+const JOB_TIMEOUT_MS = 20 * 60_000;
 const DAY_MS = 24 * 60 * 60_000;
 const OUTPUT_LINES = 40;
-const KEPT_SIZE = '256M';
+const KEPT_BYTES = 256n * 1024n ** 2n;
 
 export type MachineOptions = {
   /** With systemd-udevd and its rules, as on a host; without (default), as only the kernel makes devices. */
@@ -43,7 +42,7 @@ export type Remote<T> = {
     : never;
 };
 
-type Boot = { readonly qemu: ChildProcess; readonly agent: Agent; readonly devices: Devices };
+type Boot = { readonly emulator: Emulator; readonly agent: Agent; readonly devices: Devices };
 
 /**
  * A virtual machine: `await using machine = await Machine.create()`, then disks, then boots. It is off between its
@@ -56,13 +55,17 @@ type Boot = { readonly qemu: ChildProcess; readonly agent: Agent; readonly devic
  */
 export class Machine implements AsyncDisposable {
   readonly folder: string;
+  /** Seen in the guest as /share; both may write to it. */
+  readonly share: string;
   readonly #options: MachineOptions;
   readonly #janitor: ChildProcess;
+  #kept!: Disk;
   #boot: Boot | undefined;
   #output = '';
 
   private constructor(folder: string, options: MachineOptions) {
     this.folder = folder;
+    this.share = join(folder, 'share');
     this.#options = options;
     this.#janitor = startJanitor(JANITOR, folder);
   }
@@ -74,14 +77,21 @@ export class Machine implements AsyncDisposable {
   }
 
   async #prepare(): Promise<void> {
-    const share = join(this.folder, 'share');
-    await mkdir(share);
-    await copyFile(join(GUEST, 'boot'), join(share, 'boot'));
-    await bundleScript(join(GUEST, 'agent.ts'), join(share, 'agent.mjs'));
-    const kept = join(this.folder, 'kept');
-    await run('mke2fs', ['-q', '-t', 'ext4', `${kept}.img`, KEPT_SIZE]);
-    await run('qemu-img', ['convert', '-O', 'qcow2', `${kept}.img`, `${kept}.qcow2`]);
-    await rm(`${kept}.img`);
+    await mkdir(this.share);
+    await copyFile(join(GUEST, 'boot'), join(this.share, 'boot'));
+    await bundleScript(join(GUEST, 'agent.ts'), join(this.share, 'agent.mjs'));
+    await this.reinstall();
+  }
+
+  /** As a node that gets a new root, and keeps its other disks. Only while it is off. */
+  async reinstall(): Promise<void> {
+    this.#kept = await this.disk({
+      serial: 'kept',
+      sizeBytes: KEPT_BYTES,
+      kind: { is: 'virtio' },
+      writeCache: true,
+    });
+    await run('mke2fs', ['-q', '-t', 'ext4', this.#kept.file]);
   }
 
   /** A new disk, for this machine or another. */
@@ -93,35 +103,22 @@ export class Machine implements AsyncDisposable {
   async boot(disks: readonly Disk[]): Promise<void> {
     if (this.#boot !== undefined) throw new Error('Cannot boot the machine: it is running');
     const { udev = false, memoryMib = 2048, cpus = 2 } = this.#options;
-    const hardware = { image: readyImage(), folder: this.folder, disks, udev, memoryMib, cpus };
-    const qemu = this.#startQemu(hardware);
-    const over = new AbortController();
-    qemu.once('exit', () => over.abort(new Error('QEMU ended')));
+    const { folder } = this;
+    const hardware = { image: readyImage(), folder, kept: this.#kept, disks, udev, memoryMib, cpus };
+    const emulator = await Emulator.start(hardware, (text) => this.#hear(text));
     try {
-      const boot = async (): Promise<Boot> => {
-        const agent = await Agent.connect(
-          join(this.folder, 'agent.sock'),
-          (text) => this.#hear(text),
-          over.signal,
-        );
-        return { qemu, agent, devices: (await agent.ask(beginning(disks))) as Devices };
-      };
-      this.#boot = await this.#within('boot', BOOT_TIMEOUT_MS, boot());
+      this.#boot = await this.#within('boot', BOOT_TIMEOUT_MS, this.#begin(emulator, disks));
     } catch (error) {
-      over.abort(error);
-      await ended(qemu, 'SIGKILL');
+      await emulator.cut(Math.random);
       throw error;
     }
   }
 
-  /** QEMU ends with this process, however that goes. */
-  #startQemu(hardware: Hardware): ChildProcess {
-    const argv = ['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', ...qemuArgv(hardware)];
-    // What the guest writes to its root lies in TMPDIR.
-    const env = { ...process.env, TMPDIR: this.folder };
-    const qemu = spawn('setpriv', argv, { stdio: ['ignore', 'ignore', 'pipe'], env });
-    qemu.stderr?.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
-    return qemu;
+  async #begin(emulator: Emulator, disks: readonly Disk[]): Promise<Boot> {
+    const socket = join(this.folder, 'agent.sock');
+    const agent = await Agent.connect(socket, (text) => this.#hear(text), emulator.ended);
+    const known = disks.map(({ serial, uuid, kind }) => ({ serial, uuid, kind }));
+    return { emulator, agent, devices: (await agent.ask({ is: 'begin', disks: known })) as Devices };
   }
 
   /** The path in the guest of a disk that it was booted with. It may be another one after the next boot. */
@@ -153,7 +150,7 @@ export class Machine implements AsyncDisposable {
   async module<T extends object>(url: URL, { timeoutMs = JOB_TIMEOUT_MS }: Job = {}): Promise<Remote<T>> {
     const source = fileURLToPath(url);
     const name = `${basename(source, '.ts')}.mjs`;
-    await bundleModule(source, join(this.folder, 'share', name));
+    await bundleModule(source, join(this.share, name));
     const call = (fn: string, args: readonly unknown[]) => {
       const wish: Wish = { is: 'call', module: join(GUEST_SHARE, name), name: fn, args };
       return this.#within(`${fn}() of ${name}`, timeoutMs, this.#running.agent.ask(wish));
@@ -166,7 +163,7 @@ export class Machine implements AsyncDisposable {
 
   /** A person's shell on the guest's console, until they leave it. @param welcome is shown first */
   async shell(welcome: string): Promise<void> {
-    await writeFile(join(this.folder, 'share/welcome'), welcome);
+    await writeFile(join(this.share, 'welcome'), welcome);
     using _ = attachTerminal(join(this.folder, 'console.sock'));
     const { columns, rows } = process.stdout;
     const line = `export NODE_NAME=vm; stty cols ${columns || 80} rows ${rows || 24}; cat ${GUEST_SHARE}/welcome; cd /root; exec bash --login`;
@@ -177,20 +174,23 @@ export class Machine implements AsyncDisposable {
 
   /** As a host is shut down: processes are told to end, what is mounted is unmounted. */
   async shutDown(): Promise<void> {
-    const { agent, qemu } = this.#running;
+    const { agent, emulator } = this.#running;
     await this.#within(
       'shut-down',
       END_TIMEOUT_MS,
-      agent.ask({ is: 'end' }).then(() => ended(qemu)),
+      agent.ask({ is: 'end' }).then(() => emulator.off()),
     );
     this.#boot = undefined;
   }
 
-  /** The machine's power fails: what its disks did not flush is gone, if they are `qcow2`. */
-  async cutPower(): Promise<void> {
-    const { qemu } = this.#running;
+  /**
+   * The machine's power fails. Disks with a write cache lose what they were not asked to flush, or some of it.
+   * @returns how many writes that were
+   */
+  async cutPower(random: () => number = Math.random): Promise<number> {
+    const { emulator } = this.#running;
     this.#boot = undefined;
-    await ended(qemu, 'SIGKILL');
+    return emulator.cut(random);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -231,15 +231,4 @@ export class Machine implements AsyncDisposable {
     const text = await readFile(join(this.folder, 'console.log'), 'utf8').catch(() => '');
     return text.split('\n').slice(-OUTPUT_LINES).join('\n');
   }
-}
-
-function beginning(disks: readonly Disk[]): Wish {
-  return { is: 'begin', disks: disks.map(({ serial, uuid, kind }) => ({ serial, uuid, kind })) };
-}
-
-async function ended(qemu: ChildProcess, signal?: 'SIGKILL'): Promise<void> {
-  if (qemu.exitCode !== null || qemu.signalCode !== null) return;
-  const exit = once(qemu, 'exit');
-  if (signal !== undefined) qemu.kill(signal);
-  await exit;
 }

@@ -6,8 +6,10 @@ import { ROOT } from './place.ts';
 /** A machine as QEMU is told of it. */
 export type Hardware = {
   readonly image: Image;
-  /** Holds `share` and `kept.qcow2`, and gets the sockets of agent and console. */
+  /** Holds `share`, and the sockets of agent, console and the disks with a cache. */
   readonly folder: string;
+  /** For what a node keeps on its root. */
+  readonly kept: Disk;
   readonly disks: readonly Disk[];
   readonly memoryMib: number;
   readonly cpus: number;
@@ -20,7 +22,11 @@ export type Hardware = {
  */
 const KERNEL_ARGUMENTS = [
   ...['console=ttyS0', 'quiet', 'panic=-1', 'mitigations=off', 'nokaslr', 'norandmaps', 'init_on_alloc=0'],
-  ...['tsc=reliable', 'no_timer_check', 'random.trust_cpu=on'],
+  'random.trust_cpu=on',
+  // By which a clock is set at boot must not be what runs late on a busy machine: the guest's time ran tenfold then.
+  ...['clocksource=hpet', 'tsc=unstable', 'no_timer_check'],
+  // What the kernel does with keys and hashes at each boot, it does slowly here.
+  'cryptomgr.notests',
   // A disk of an emulated guest on a busy machine may take its time.
   ...['nvme_core.io_timeout=240', 'nvme_core.admin_timeout=240'],
 ];
@@ -35,7 +41,7 @@ export function qemuArgv(
   hardware: Hardware,
   accelerator: string = process.env.ACCEL ?? 'tcg',
 ): readonly string[] {
-  const { image, folder, disks, memoryMib, cpus, udev } = hardware;
+  const { image, folder, kept, disks, memoryMib, cpus, udev } = hardware;
   const acceleration = ACCELERATORS[accelerator as keyof typeof ACCELERATORS];
   if (acceleration === undefined)
     throw new Error(`ACCEL=${accelerator}: want ${Object.keys(ACCELERATORS).join(' or ')}`);
@@ -55,9 +61,7 @@ export function qemuArgv(
     // These two come first, so that the guest knows them as vda and vdb.
     ...driveArgv('root', `file=${image.root},format=raw,snapshot=on,cache=unsafe`),
     ...['-device', 'virtio-blk-pci,drive=root,serial=root'],
-    ...driveArgv('kept', `file=${join(folder, 'kept.qcow2')},format=qcow2`),
-    ...['-device', 'virtio-blk-pci,drive=kept,serial=kept'],
-    ...disks.flatMap(diskArgv),
+    ...[kept, ...disks].flatMap((disk) => diskArgv(folder, disk)),
   ];
 }
 
@@ -71,10 +75,15 @@ const driveArgv = (id: string, options: string): readonly string[] => [
   `if=none,id=${id},${options}`,
 ];
 
-function diskArgv({ serial, file, format, kind }: Disk): readonly string[] {
+/** Where QEMU finds a disk with a cache. */
+export const diskSocket = (folder: string, { serial }: Disk): string => join(folder, `${serial}.sock`);
+
+function diskArgv(folder: string, disk: Disk): readonly string[] {
+  const { serial, file, kind, writeCache } = disk;
+  const from = writeCache ? `nbd+unix:///?socket=${diskSocket(folder, disk)}` : file;
   const device = kind.is === 'nvme' ? 'nvme,max_ioqpairs=2' : 'virtio-blk-pci';
   return [
-    ...driveArgv(`disk-${serial}`, `file=${file},format=${format},discard=unmap,detect-zeroes=off`),
+    ...driveArgv(`disk-${serial}`, `file=${from},format=raw,discard=unmap,detect-zeroes=off`),
     ...['-device', `${device},drive=disk-${serial},serial=${serial}`],
   ];
 }

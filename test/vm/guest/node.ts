@@ -1,0 +1,111 @@
+import { constants } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { call } from '../../player/client.ts';
+import { Driver } from '../../player/driver.ts';
+import { type Made, Player, type Wanted } from '../../player/player.ts';
+
+/**
+ * A node in the guest: the shipped driver, its records where they are on a node, and who plays the kubelet. For
+ * `machine.module()`; a new boot wants a new start().
+ */
+
+const FOLDER = '/run/driver';
+/** Each disk is read for its taking, and an emulated machine reads slowly. */
+const READY_TIMEOUT_MS = 15 * 60_000;
+const LOG_LINES = 15;
+const BLOCK_BYTES = 4096;
+const POLL_MS = 200;
+
+let driver: Driver | undefined;
+const player = new Player(() => running().client, '/var/lib/kubelet');
+
+function running(): Driver {
+  if (driver === undefined) throw new Error('no driver was started in this boot');
+  return driver;
+}
+
+/** @param config without it, the built-in pool */
+export async function start(config?: string): Promise<void> {
+  driver = await Driver.spawn({
+    folder: FOLDER,
+    config: config ?? false,
+    stateDir: '/var/lib/instance-store-csi',
+    node: 'vm',
+    machine: false,
+  });
+  try {
+    await driver.ready(READY_TIMEOUT_MS);
+  } catch (error) {
+    throw new Error(await log(), { cause: error });
+  }
+}
+
+export const stop = (): Promise<void> => running().stop();
+export const kill = (): Promise<void> => running().kill();
+
+/** The end of the driver's log. */
+export async function log(): Promise<string> {
+  const text = await readFile(running().logFile, 'utf8');
+  return text.split('\n').slice(-LOG_LINES).join('\n');
+}
+
+/** Why the driver left disks alone in this boot, by their paths. */
+export async function refusals(): Promise<ReadonlyMap<string, string>> {
+  const lines = (await readFile(running().logFile, 'utf8'))
+    .split('\n')
+    .filter((line) => line.startsWith('{'));
+  const told = lines.map((line) => JSON.parse(line) as { msg: string; disk: string; reason: string });
+  return new Map(told.filter(({ msg }) => msg === 'disk-refused').map(({ disk, reason }) => [disk, reason]));
+}
+
+export const create = (wanted: Wanted): Promise<Made> => player.create(wanted);
+export const stage = (made: Made): Promise<string> => player.stage(made);
+export const publish = (made: Made): Promise<string> => player.publish(made);
+export const expand = (made: Made, sizeBytes: bigint): Promise<bigint> => player.expand(made, sizeBytes);
+export const unpublish = (made: Made): Promise<void> => player.unpublish(made);
+export const unstage = (made: Made): Promise<void> => player.unstage(made);
+export const remove = ({ id }: Made): Promise<void> => player.delete(id);
+export const capacity = () => player.capacity();
+
+/** The ids of all volumes. */
+export async function list(): Promise<readonly string[]> {
+  const { controller } = running().client;
+  const { entries } = await call(controller, controller.ListVolumes, {});
+  return entries.map(({ volume }) => volume?.volume_id ?? '').toSorted();
+}
+
+/** Deleted slices are sanitized after the answer. */
+export async function untilAvailable(bytes: bigint): Promise<void> {
+  while ((await player.capacity()).availableBytes < bytes) await sleep(POLL_MS);
+}
+
+/** Where a tenant writes to a volume that is published: the device, or a file in the filesystem. */
+function place(made: Made): string {
+  const target = player.targetPath(made);
+  return made.wanted.access === 'block' ? target : `${target}/data`;
+}
+
+/** As a tenant: so many bytes, and an fsync. */
+export async function write(made: Made, sizeBytes: number): Promise<void> {
+  await using file = await open(place(made), constants.O_WRONLY | constants.O_CREAT);
+  await file.writeFile(bytesOf(made, sizeBytes));
+  await file.sync();
+}
+
+/** @throws when the volume holds anything else than what write() wrote */
+export async function expectWritten(made: Made, sizeBytes: number): Promise<void> {
+  await using file = await open(place(made), 'r');
+  const { buffer } = await file.read(Buffer.alloc(sizeBytes), 0, sizeBytes, 0);
+  const wanted = bytesOf(made, sizeBytes);
+  const at = buffer.findIndex((byte, offset) => byte !== wanted[offset]);
+  if (at >= 0) throw new Error(`${place(made)}: byte ${at} is not as it was written`);
+}
+
+/** Each block names its volume and itself, so that one in another's place is noticed. */
+function bytesOf({ id }: Made, sizeBytes: number): Buffer {
+  const blocks = Array.from({ length: sizeBytes / BLOCK_BYTES }, (_, at) =>
+    Buffer.alloc(BLOCK_BYTES, `${id} ${at} `),
+  );
+  return Buffer.concat(blocks);
+}
