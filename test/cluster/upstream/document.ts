@@ -53,6 +53,7 @@ export function documentOf({ version, date, specs }: Run): string {
       ]),
     ]),
     '',
+    ...failures(ran),
     '## What the suite skipped, and why',
     '',
     ...table([['specs', "the suite's words"], ...skipsOf(specs).map(([count, why]) => [String(count), why])]),
@@ -70,6 +71,13 @@ export function documentOf({ version, date, specs }: Run): string {
     '',
   ];
   return lines.join('\n');
+}
+
+function failures(specs: readonly Spec[]): readonly string[] {
+  const failed = specs.filter(({ ended }) => ended === 'failed');
+  if (failed.length === 0) return [];
+  const rows = failed.map(({ name, why }) => [name.split(' > ').at(-1) ?? name, why.split('\n')[0] ?? '']);
+  return ['## What failed', '', ...table([['spec', "the suite's words"], ...rows]), ''];
 }
 
 /** `[Testpattern: Dynamic PV (xfs)][Slow] volumes` is of the group `volumes`. */
