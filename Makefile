@@ -10,6 +10,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 # jest loads ES modules through vm; flags rather than NODE_OPTIONS, which the driver under test would inherit.
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
+PROTOS := $(wildcard proto/*.proto)
 GENERATED := src/csi/gen/csi.ts
 BUNDLES := dist/.built
 SOURCES := $(shell find src -name '*.ts' -not -path 'src/csi/gen/*' 2>/dev/null)
@@ -96,9 +97,9 @@ setup-cluster:
 setup-vm:
 	@scripts/setup vm
 
-$(GENERATED): proto/csi.proto package-lock.json scripts/generate-types | setup-npm
+$(GENERATED): $(PROTOS) package-lock.json scripts/generate-types | setup-npm
 	@scripts/generate-types src/csi/gen
 
-$(BUNDLES): build.mjs proto/csi.proto package-lock.json $(GENERATED) $(SOURCES) | setup-npm
+$(BUNDLES): build.mjs $(PROTOS) package-lock.json $(GENERATED) $(SOURCES) | setup-npm
 	@node build.mjs
 	@touch $@

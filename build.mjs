@@ -1,4 +1,4 @@
-// Bundles the driver: one unminified ES module a process, with no source maps, and csi.proto beside them.
+// Bundles the driver: one unminified ES module a process, with no source maps, and their proto files beside them.
 //
 // Unminified, so that a stack trace names real functions; source maps would cost the driver 17-37 MiB of memory.
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
@@ -48,7 +48,7 @@ await build({
     js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\nconst requireBuiltin = require;",
   },
 });
-copyFileSync('proto/csi.proto', 'dist/csi.proto');
+for (const name of ['csi.proto', 'administration.proto']) copyFileSync(`proto/${name}`, `dist/${name}`);
 console.log(
   `built ${entryPoints.map(({ out }) => `dist/${out}.mjs`).join(', ') || 'nothing: no source yet'}`,
 );

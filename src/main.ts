@@ -5,6 +5,7 @@ import { parseInvocation } from './cli/options.ts';
 import { fail, stopSignal } from './cli/process.ts';
 import { report } from './cli/report.ts';
 import { VERSION } from './cli/version.ts';
+import { ask } from './csi/administration.ts';
 import { DriverError } from './model/errors.ts';
 import { serveNode } from './node.ts';
 
@@ -13,6 +14,10 @@ async function main(): Promise<void> {
   if (invocation.is === 'help') return void process.stdout.write(helpText(invocation.command));
   if (invocation.is === 'version') return void process.stdout.write(`instance-store-csi ${VERSION}\n`);
   expectRoot();
+  if (invocation.is === 'ask') {
+    process.stdout.write(`${await ask(invocation.stateDir, invocation.order)}\n`);
+    return;
+  }
   const { command, subject, options } = invocation;
   const configuration = await readConfiguration(options.config);
   if (command !== 'node') {

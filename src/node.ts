@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { logCommand, logNotice } from './cli/log.ts';
 import type { Options } from './cli/options.ts';
 import { VERSION } from './cli/version.ts';
+import { serveAdministration } from './csi/administration.ts';
 import { serve } from './csi/server.ts';
 import { crashpointsFromEnvironment } from './host/crashpoint.ts';
 import { createDurable } from './host/durable.ts';
@@ -21,6 +22,7 @@ import { type MetricsServer, serveMetrics } from './metrics/server.ts';
 import { DriverError, messageOf } from './model/errors.ts';
 import type { Notify } from './model/notice.ts';
 import { type Configuration, DRIVER_NAME, type Self } from './model/pool.ts';
+import { CordonFile } from './pools/cordons.ts';
 import { Pools } from './pools/pools.ts';
 import { Records } from './volumes/records.ts';
 import { VolumeService } from './volumes/service.ts';
@@ -146,10 +148,19 @@ async function work(
   const records = await Records.open(options.stateDir, durable, (file) =>
     notify({ notice: 'record-set-aside', file }),
   );
-  const pools = new Pools({ exec, self, configuration, notify });
+  const cordons = await CordonFile.open(options.stateDir, durable);
+  if (cordons.unreadWhy !== undefined) notify({ notice: 'cordons-unread', why: cordons.unreadWhy });
+  const pools = new Pools({ exec, self, configuration, cordons, notify });
   const service = new VolumeService({ self, exec, crashpoints, pools, records, notify, kernel: release() });
   standby.serve(service);
   metrics.countFrom(() => service.census());
+  const administration = await serveAdministration({
+    stateDir: options.stateDir,
+    administration: service.administration,
+    ready: () => service.ready(),
+    log,
+    onCall: metrics.onCall,
+  });
   const ended = cluster.watch(durable);
   await service.refresh();
   if (service.ready().is === 'ready') log.info('ready');
@@ -162,6 +173,7 @@ async function work(
   const why = await ended;
   clearInterval(orphans);
   watch.close();
+  await administration.stop();
   await service.stop();
   if (why !== undefined) throw new DriverError('not-ready', why);
 }

@@ -1,13 +1,26 @@
+import type { Order } from '../csi/administration.ts';
 import type { ListenAddress } from '../metrics/server.ts';
-import { type Described, flagOf, parseArguments, textOf, type Values, wrong } from './arguments.ts';
+import {
+  type Described,
+  type Environment,
+  flagOf,
+  parseArguments,
+  textOf,
+  type Values,
+  wrong,
+} from './arguments.ts';
 import { DEFAULT_PATH } from './configuration.ts';
 import { LOG_LEVEL, type LogLevel, logLevelOf } from './log-level.ts';
 import { METRICS_ADDRESS, metricsAddressOf } from './metrics-address.ts';
 
 /** What a person or a manifest may say on the command line; every option also as INSTANCE_STORE_CSI_<OPTION>. */
 
-export const COMMANDS = ['node', 'status', 'plan', 'why'] as const;
+export const COMMANDS = ['node', 'status', 'plan', 'why', 'cordon', 'uncordon', 'release'] as const;
 export type Command = (typeof COMMANDS)[number];
+/** Those that a driver which runs is asked for. */
+type Verb = Order['verb'];
+export type OwnCommand = Exclude<Command, Verb>;
+const OWN: readonly Command[] = ['node', 'status', 'plan', 'why'] satisfies readonly OwnCommand[];
 
 export type Options = {
   readonly endpoint: string;
@@ -27,10 +40,11 @@ export type Invocation =
   | { readonly is: 'version' }
   | {
       readonly is: 'run';
-      readonly command: Command;
+      readonly command: OwnCommand;
       readonly subject: string | undefined;
       readonly options: Options;
-    };
+    }
+  | { readonly is: 'ask'; readonly order: Order; readonly stateDir: string };
 
 type OptionName =
   | 'endpoint'
@@ -41,7 +55,8 @@ type OptionName =
   | 'metrics-address'
   | 'no-kubernetes'
   | 'log-level'
-  | 'json';
+  | 'json'
+  | 'yes';
 
 export const OPTIONS: { readonly [N in OptionName]: Described & { readonly commands: readonly Command[] } } =
   {
@@ -58,7 +73,7 @@ export const OPTIONS: { readonly [N in OptionName]: Described & { readonly comma
       placeholder: 'FILE',
       help: `the pools (default ${DEFAULT_PATH} if it is there, else the local disks of known clouds)`,
       fallback: undefined,
-      commands: COMMANDS,
+      commands: OWN,
     },
     'state-dir': {
       type: 'string',
@@ -73,14 +88,14 @@ export const OPTIONS: { readonly [N in OptionName]: Described & { readonly comma
       help: "this node's name, in a cluster that of its Node: CSI node id; must be given",
       fallback: undefined,
       alias: 'NODE_NAME',
-      commands: COMMANDS,
+      commands: OWN,
     },
     'machine-id': {
       type: 'string',
       placeholder: 'ID',
       help: "this machine's identity (default: cloud instance id, DMI product UUID, or /etc/machine-id)",
       fallback: undefined,
-      commands: COMMANDS,
+      commands: OWN,
     },
     'metrics-address': { ...METRICS_ADDRESS, commands: ['node'] },
     'no-kubernetes': {
@@ -98,6 +113,13 @@ export const OPTIONS: { readonly [N in OptionName]: Described & { readonly comma
       fallback: undefined,
       commands: ['status', 'plan', 'why'],
     },
+    yes: {
+      type: 'boolean',
+      placeholder: '',
+      help: 'take the owner mark off the disk',
+      fallback: undefined,
+      commands: ['release'],
+    },
   };
 
 /** @throws DriverError `invalid-argument` naming the option, what was found and what is wanted */
@@ -112,28 +134,41 @@ export function parseInvocation(
   if (commandText !== undefined && command === undefined)
     throw wrong(`unknown command "${commandText}", want one of ${COMMANDS.join(', ')}`);
   if (values.help === true || command === undefined) return { is: 'help', command };
-  if (rest.length > 0 || (subject !== undefined && command !== 'why')) {
+  const isAboutOne = command === 'why' || isVerb(command);
+  if (rest.length > 0 || (subject !== undefined && !isAboutOne))
     throw wrong(`${command}: unexpected argument "${rest[0] ?? subject}"`);
-  }
+  expectOptionsOf(command, values);
+  if (isVerb(command)) return asked(command, subject, values, env);
   if (command === 'why' && subject === undefined)
     throw wrong('why: name a disk (/dev/nvme1n1, loop3) or a volume (handle or name)');
-  return { is: 'run', command, subject, options: optionsFor(command, values, env) };
+  return { is: 'run', command, subject, options: optionsFrom(values, env) };
 }
 
-function optionsFor(
-  command: Command,
-  values: Values,
-  env: Readonly<Record<string, string | undefined>>,
-): Options {
-  const text = (name: OptionName): string | undefined => textOf(name, OPTIONS[name], values, env);
+function isVerb(command: Command): command is Verb {
+  return !OWN.includes(command);
+}
+
+function expectOptionsOf(command: Command, values: Values): void {
   for (const name of Object.keys(values)) {
     if (name in OPTIONS && !OPTIONS[name as OptionName].commands.includes(command))
       throw wrong(`${command} has no option --${name}`);
   }
+}
+
+function asked(verb: Verb, disk: string | undefined, values: Values, env: Environment): Invocation {
+  if (disk === undefined) throw wrong(`${verb}: name a disk (/dev/nvme1n1, loop3, or its identity)`);
+  // Never out of the environment: it is said of this disk and at this moment.
+  if (verb === 'release' && values.yes !== true)
+    throw wrong(`release: it takes the owner mark off ${disk}; add --yes if that is what you want`);
+  return { is: 'ask', order: { verb, disk }, stateDir: stateDirFrom(values, env) };
+}
+
+function optionsFrom(values: Values, env: Environment): Options {
+  const text = (name: OptionName): string | undefined => textOf(name, OPTIONS[name], values, env);
   return {
     endpoint: text('endpoint') ?? '',
     config: text('config'),
-    stateDir: absolute('--state-dir', text('state-dir') ?? ''),
+    stateDir: stateDirFrom(values, env),
     nodeName: nodeName(text('node-name')),
     machineId: text('machine-id'),
     metricsAddress: metricsAddressOf(text('metrics-address')),
@@ -141,6 +176,10 @@ function optionsFor(
     noKubernetes: flagOf('no-kubernetes', values, env),
     json: flagOf('json', values, env),
   };
+}
+
+function stateDirFrom(values: Values, env: Environment): string {
+  return absolute('--state-dir', textOf('state-dir', OPTIONS['state-dir'], values, env) ?? '');
 }
 
 function absolute(option: string, path: string): string {

@@ -2,7 +2,7 @@ import { describeStep } from '../model/step.ts';
 import { planDisks, planMappings } from '../pools/plan.ts';
 import { planVolumes, reconcileVolumes } from '../volumes/reconcile.ts';
 import type { Report, Situation } from './situation.ts';
-import { disksOf, marksHere, row, section, shownSlices, verdictInWords } from './view.ts';
+import { cordonOfOurs, disksOf, marksHere, row, section, shownSlices, verdictInWords } from './view.ts';
 
 /** `plan`: the very steps that the driver would run now, and the disks that it would leave alone. */
 export function planReport(situation: Situation): Report {
@@ -13,7 +13,13 @@ export function planReport(situation: Situation): Report {
     ...situation.owned.flatMap(({ device, mappings }) => planMappings(device, mappings)),
     ...planVolumes(findings, seen, situation.records),
   ];
-  const left = disksOf(situation).filter(({ verdict }) => verdict.is === 'refused');
+  const left = disksOf(situation).flatMap((looked) => {
+    const { disk, verdict } = looked;
+    const cordon = cordonOfOurs(situation, looked);
+    const words = cordon === undefined ? '' : `, ${cordon}`;
+    const isLeft = verdict.is === 'refused' || cordon !== undefined;
+    return isLeft ? [{ disk: disk.path, verdict: `${verdictInWords(verdict)}${words}` }] : [];
+  });
   return {
     lines: [
       ...section(
@@ -23,13 +29,13 @@ export function planReport(situation: Situation): Report {
       ),
       ...section(
         'Left alone',
-        left.map(({ disk, verdict }) => row(disk.path, verdictInWords(verdict))),
+        left.map(({ disk, verdict }) => row(disk, verdict)),
         'no disk',
       ),
     ],
     value: {
       steps: steps.map((step) => ({ kind: step.kind, because: step.because, text: describeStep(step) })),
-      leftAlone: left.map(({ disk, verdict }) => ({ disk: disk.path, verdict: verdictInWords(verdict) })),
+      leftAlone: left,
     },
   };
 }

@@ -3,16 +3,18 @@ import { readDeviceWork } from '../host/device-work.ts';
 import { createExec } from '../host/exec.ts';
 import { machineId } from '../host/machine.ts';
 import { type Carved, NOTHING_CARVED } from '../model/carved.ts';
+import { cordonInWords } from '../model/cordon.ts';
 import { messageOf } from '../model/errors.ts';
 import { type Configuration, DRIVER_NAME, type Self } from '../model/pool.ts';
 import type { PoolsContext } from '../pools/context.ts';
+import { readCordons } from '../pools/cordons.ts';
 import { Device, type Placed } from '../pools/device.ts';
 import { type Look, type Looked, look } from '../pools/look.ts';
 import { compareMappings } from '../pools/mapping.ts';
 import { differenceOf } from '../pools/plan.ts';
 import { peekSlice, readCarved } from '../pools/slices.ts';
 import { readRecords } from '../volumes/records.ts';
-import type { Command, Options } from './options.ts';
+import type { Options, OwnCommand } from './options.ts';
 import { planReport } from './plan.ts';
 import type { OwnedDisk, Report, ShownSlice, Situation } from './situation.ts';
 import { statusReport } from './status.ts';
@@ -20,7 +22,7 @@ import { disksOf } from './view.ts';
 import { whyReport } from './why.ts';
 
 export async function report(
-  command: Exclude<Command, 'node'>,
+  command: Exclude<OwnCommand, 'node'>,
   subject: string | undefined,
   options: Options,
   configuration: Configuration,
@@ -31,7 +33,8 @@ export async function report(
     machine: await machineId(options.machineId),
   };
   const exec = createExec({ crashpoints: NO_CRASHPOINTS });
-  const context: PoolsContext = { exec, self, configuration, notify: () => undefined };
+  const cordons = await readCordons(options.stateDir);
+  const context: PoolsContext = { exec, self, configuration, cordons, notify: () => undefined };
   const [seen, { records, broken }, work] = await Promise.all([
     look(context),
     readRecords(options.stateDir),
@@ -53,7 +56,11 @@ async function ownedDisk(context: PoolsContext, looked: Looked): Promise<OwnedDi
   if (verdict.is !== 'owned') return undefined;
   const { note, table } = verdict.mark;
   const differs = differenceOf(note, disk, context.configuration.pools);
-  const deviceWith = (carved: Carved) => new Device(disk, note, table, carved, differs);
+  const deviceWith = (carved: Carved) => {
+    const device = new Device(disk, note, table, carved, differs);
+    device.cordoned = cordonInWords(context.cordons.of(disk.identity));
+    return device;
+  };
   try {
     const device = deviceWith(await readCarved(context.exec, disk, verdict.mark));
     const slices = await Promise.all(device.carved.slices.map((slice) => shownSlice({ device, slice })));
@@ -71,7 +78,7 @@ async function shownSlice({ device, slice }: Placed): Promise<ShownSlice> {
 }
 
 const REPORTS: {
-  readonly [C in Exclude<Command, 'node'>]: (
+  readonly [C in Exclude<OwnCommand, 'node'>]: (
     situation: Situation,
     subject: string,
   ) => Promise<Report> | Report;

@@ -3,6 +3,7 @@ import { reconcileVolumes } from '../volumes/reconcile.ts';
 import type { Report, Situation } from './situation.ts';
 import {
   capacityOf,
+  cordonOfOurs,
   DECISION_IN_WORDS,
   disksOf,
   marksHere,
@@ -22,6 +23,7 @@ export function statusReport(situation: Situation): Report {
     sizeBytes: looked.disk.sizeBytes,
     identity: looked.disk.identity,
     verdict: verdictInWords(looked.verdict),
+    cordon: cordonOfOurs(situation, looked),
     unread: situation.owned.find((owned) => owned.looked === looked)?.unreadWhy,
   }));
   const volumes = volumeRows(situation);
@@ -43,6 +45,7 @@ type Status = {
     readonly disk: string;
     readonly sizeBytes: bigint;
     readonly verdict: string;
+    readonly cordon: string | undefined;
     readonly unread: string | undefined;
   }[];
   readonly volumes: ReturnType<typeof volumeRows>;
@@ -70,8 +73,11 @@ function linesOf({ pools, disks, volumes, quarantined, setAside }: Status): read
   ];
 }
 
-function diskLine({ disk, sizeBytes, verdict, unread }: Status['disks'][number]): Row {
-  const below = unread === undefined ? [] : [`nothing on it is served: ${unread}`];
+function diskLine({ disk, sizeBytes, verdict, cordon, unread }: Status['disks'][number]): Row {
+  const below = [
+    ...(cordon === undefined ? [] : [`${cordon}: nothing new is put on it`]),
+    ...(unread === undefined ? [] : [`nothing on it is served: ${unread}`]),
+  ];
   return { cells: [disk, formatBytes(sizeBytes), verdict], below };
 }
 

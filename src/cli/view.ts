@@ -1,4 +1,5 @@
 import { arrayIdentity } from '../model/array.ts';
+import { cordonInWords } from '../model/cordon.ts';
 import type { Verdict } from '../model/judge.ts';
 import type { VolumeDecision } from '../model/reconcile.ts';
 import type { Uuid } from '../model/uuid.ts';
@@ -42,6 +43,8 @@ export function verdictInWords(verdict: Verdict): string {
       return `owned by pool ${verdict.mark.note.pool}, a part of ${arrayIdentity(verdict.mark.note.arrayUuid)}`;
     case 'joining':
       return `to be taken for pool ${verdict.note.pool}, as a part of ${arrayIdentity(verdict.note.arrayUuid)}`;
+    case 'releasing':
+      return `to be released from pool ${verdict.note.pool}`;
     case 'blank':
       return `blank, to be taken for pool ${verdict.pool.name}`;
     case 'erasable':
@@ -49,6 +52,11 @@ export function verdictInWords(verdict: Verdict): string {
     case 'refused':
       return `refused: ${verdict.first.reason} (${verdict.first.detail})`;
   }
+}
+
+/** Why nothing new is put on a disk of ours; one that is not ours has it in its verdict. */
+export function cordonOfOurs({ context }: Situation, { disk, verdict }: Looked): string | undefined {
+  return verdict.is === 'refused' ? undefined : cordonInWords(context.cordons.of(disk.identity));
 }
 
 /** What becomes of a volume, by its records and slices alone. */
@@ -68,7 +76,7 @@ export function capacityOf({ device }: OwnedDisk): {
   readonly totalBytes: bigint;
   readonly largestBytes: bigint;
 } {
-  return device.differs === undefined ? device.carved.free : { totalBytes: 0n, largestBytes: 0n };
+  return device.closedWhy === undefined ? device.carved.free : { totalBytes: 0n, largestBytes: 0n };
 }
 
 /** A line of cells, and the lines that belong below it. */

@@ -1,5 +1,6 @@
 import { probeDisk } from '../host/probe.ts';
 import { formatBytes } from '../model/bytes.ts';
+import { cordonInWords } from '../model/cordon.ts';
 import type { Disk } from '../model/disk.ts';
 import { type Finding, poolsFor, type Refusal, type Verdict, WAIVED_BY_FINGERPRINT } from '../model/judge.ts';
 import type { Looked } from '../pools/look.ts';
@@ -28,6 +29,7 @@ const ADVICE: { readonly [R in Refusal]: string } = {
   'has a signature': 'Somebody formatted it.',
   'unrecognised data': 'There are bytes on it that nobody recognises.',
   'probe failed': 'The disk did not answer or answered with errors. Look at the kernel log.',
+  cordoned: 'A person said so. `uncordon` it if it is to be used.',
   'matched by no pool': 'Name it in the `match` of a pool if it is to be taken.',
   'matched by two': 'Make the `match` of the two pools exclude each other.',
 };
@@ -36,6 +38,7 @@ export async function whyDisk(situation: Situation, looked: Looked): Promise<Rep
   const { disk, verdict, usage } = looked;
   const findings = findingsOf(verdict);
   const fingerprint = await fingerprintOf(situation, disk, verdict);
+  const cordon = cordonInWords(situation.context.cordons.of(disk.identity));
   const used = [...usage.mounts, ...usage.swaps, ...usage.holders];
   const pools = poolsFor(disk, situation.context.configuration.pools).map(({ name }) => name);
   const lines = [
@@ -48,6 +51,7 @@ export async function whyDisk(situation: Situation, looked: Looked): Promise<Rep
     ...situation.owned
       .filter((owned) => owned.looked === looked)
       .flatMap((owned) => markLines(situation, owned)),
+    ...labelled('cordon', cordon === undefined ? [] : [`${cordon}: nothing new is put on it`]),
     ...labelled('used by', used),
     ...findings.flatMap(({ reason, detail }, at) =>
       labelled(at === 0 ? 'because' : 'also', [`${reason}: ${detail}`, ADVICE[reason]]),
@@ -58,6 +62,7 @@ export async function whyDisk(situation: Situation, looked: Looked): Promise<Rep
     disk: disk.path,
     identity: disk.identity,
     verdict: verdict.is,
+    cordon,
     findings,
     pools,
     used,

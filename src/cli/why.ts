@@ -1,4 +1,5 @@
 import { DriverError } from '../model/errors.ts';
+import { isCalled } from '../model/match.ts';
 import { parseUuid } from '../model/uuid.ts';
 import type { Report, Situation } from './situation.ts';
 import { disksOf } from './view.ts';
@@ -8,11 +9,7 @@ import { whyVolume } from './why-volume.ts';
 /** `why DISK-OR-VOLUME`: all that is known of one, and what a person can do. */
 export async function whyReport(situation: Situation, subject: string): Promise<Report> {
   const disks = disksOf(situation);
-  const looked = disks.find(({ disk }) =>
-    [disk.path, disk.name, disk.identity, ...disk.byIds.map((id) => `/dev/disk/by-id/${id}`)].includes(
-      subject,
-    ),
-  );
+  const looked = disks.find(({ disk }) => isCalled(disk, subject));
   if (looked !== undefined) return whyDisk(situation, looked);
   const handle = parseUuid(subject);
   if (handle !== undefined) return whyVolume(situation, handle);

@@ -3,6 +3,7 @@ import type { ControllerGetCapabilitiesResponse } from './gen/csi/v1/ControllerG
 import type { NodeGetCapabilitiesResponse } from './gen/csi/v1/NodeGetCapabilitiesResponse.ts';
 import { identityService } from './identity.ts';
 import type { Log } from './log.ts';
+import { loadCsi } from './proto.ts';
 import { listen, type Serving } from './server.ts';
 
 type ExpansionOptions = {
@@ -24,7 +25,8 @@ export function serveExpansion({ endpoint, log, onCall, ...identity }: Expansion
   const ready = () => ({ is: 'ready' }) as const;
   const adapt = adapter(log, ready, onCall);
   const chatty = { level: 'debug', needs: 'nothing', decode: () => undefined } as const;
-  return listen(endpoint, log, (server, csi) => {
+  const csi = loadCsi();
+  return listen(endpoint, log, (server) => {
     server.addService(csi.Identity.service, identityService(adapt, { ...identity, ready }));
     server.addService(csi.Controller.service, {
       ControllerGetCapabilities: adapt({

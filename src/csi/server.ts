@@ -1,14 +1,12 @@
-import { fileURLToPath } from 'node:url';
-import { loadPackageDefinition, Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
+import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
 import { DriverError } from '../model/errors.ts';
 import type { Volumes } from '../volumes/api.ts';
 import { adapter, type CallListener } from './adapter.ts';
 import { controllerService } from './controller.ts';
-import type { ProtoGrpcType } from './gen/csi.ts';
 import { identityService } from './identity.ts';
 import type { Log } from './log.ts';
 import { nodeService } from './node.ts';
+import { loadCsi } from './proto.ts';
 import { clearStaleSocket, socketPath } from './socket.ts';
 import type { OwnTopology } from './topology.ts';
 
@@ -35,7 +33,8 @@ export type Serving = { stop(): Promise<void> };
 export function serve(options: ServeOptions): Promise<Serving> {
   const ready = () => options.volumes.ready();
   const adapt = adapter(options.log, ready, options.onCall);
-  return listen(options.endpoint, options.log, (server, csi) => {
+  const csi = loadCsi();
+  return listen(options.endpoint, options.log, (server) => {
     server.addService(csi.Identity.service, identityService(adapt, { ...options, ready }));
     server.addService(csi.Controller.service, controllerService(adapt, options));
     server.addService(csi.Node.service, nodeService(adapt, options));
@@ -50,7 +49,7 @@ export function serve(options: ServeOptions): Promise<Serving> {
 export async function listen(
   endpoint: string,
   log: Log,
-  addServices: (server: Server, csi: ReturnType<typeof loadCsi>) => void,
+  addServices: (server: Server) => void,
 ): Promise<Serving> {
   const path = socketPath(endpoint);
   await clearStaleSocket(path);
@@ -58,23 +57,9 @@ export async function listen(
     error: (...words: unknown[]) => log.warn({ grpc: words.join(' ') }, 'gRPC complains'),
   });
   const server = new Server({ 'grpc.enable_channelz': 0 });
-  addServices(server, loadCsi());
+  addServices(server);
   await bind(server, path);
   return { stop: () => drain(server) };
-}
-
-/** The messages of csi.proto, as the generated types describe them; from the source tree or beside the bundle. */
-export function loadCsi(): ProtoGrpcType['csi']['v1'] {
-  const isSource = import.meta.url.endsWith('.ts');
-  const path = fileURLToPath(new URL(isSource ? '../../proto/csi.proto' : 'csi.proto', import.meta.url));
-  const definition = loadSync(path, {
-    keepCase: true,
-    longs: String,
-    enums: String,
-    oneofs: true,
-    defaults: true,
-  });
-  return (loadPackageDefinition(definition) as unknown as ProtoGrpcType).csi.v1;
 }
 
 /** The umask is the only way to a socket that was never open to others, not even for a moment. */

@@ -59,7 +59,7 @@ function absent(error: unknown): undefined {
 }
 
 /** What happens when one connects: `connected`, `no answer in time`, or the error's code. */
-function knock(path: string): Promise<string> {
+export function knock(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(path);
     const end = (answer: string): void => {

@@ -51,6 +51,14 @@ export function eventsOf(notice: Notice, node: string): readonly ClusterEvent[] 
       return [normal(onNode, 'DiskTaken', `${diskOf(notice)} is taken for pool ${notice.pool}`)];
     case 'disk-refused':
       return notice.pools.length === 0 ? [] : [warning(onNode, 'DiskRefused', refused(notice))];
+    case 'disk-cordoned':
+      return [normal(onNode, 'DiskCordoned', `${diskOf(notice)} is cordoned: nothing new is put on it`)];
+    case 'disk-uncordoned':
+      return [normal(onNode, 'DiskUncordoned', `${diskOf(notice)} is no longer cordoned`)];
+    case 'disk-released':
+      return [normal(onNode, 'DiskReleased', `${diskOf(notice)} is given back by pool ${notice.pool}`)];
+    case 'cordons-unread':
+      return [warning(onNode, 'CordonsUnread', `Nothing new is put on any disk: ${notice.why}`)];
     case 'disk-gone':
       return [warning(onNode, 'DiskGone', gone(notice))];
     case 'orphan':

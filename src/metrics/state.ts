@@ -73,12 +73,13 @@ const OF_NODE: readonly StateGauge[] = [
 const OF_POOLS: readonly StateGauge[] = [
   {
     name: 'instance_store_csi_pool_disks',
-    help: 'Disks that are served: `current`, or `differs` when they get nothing new because the configuration says something else than their mark.',
+    help: 'Disks that are served: `current`, `differs` when they get nothing new because the configuration says something else than their mark, `cordoned` when a person said so.',
     labelNames: ['pool', 'state'],
     samplesOf: ({ pools }) =>
-      pools.flatMap(({ pool, disks, differing }) => [
-        sample({ pool, state: 'current' }, disks - differing),
+      pools.flatMap(({ pool, disks, differing, cordoned }) => [
+        sample({ pool, state: 'current' }, disks - differing - cordoned),
         sample({ pool, state: 'differs' }, differing),
+        sample({ pool, state: 'cordoned' }, cordoned),
       ]),
   },
   {

@@ -1,4 +1,6 @@
+import type { Answer } from './answer.ts';
 import { formatBytes } from './bytes.ts';
+import { type Cordon, cordonInWords } from './cordon.ts';
 import type { Content, Disk, DiskBytes, Usage } from './disk.ts';
 import { parseGpt } from './gpt.ts';
 import {
@@ -10,8 +12,9 @@ import {
   readMark,
 } from './mark.ts';
 import { matchesPool } from './match.ts';
-import { type DeviceNote, isMember, type MemberNote, NOTE_VERSION } from './note.ts';
+import { type DeviceNote, type DiskNote, isMember, type MemberNote, NOTE_VERSION } from './note.ts';
 import type { Pool, Self } from './pool.ts';
+import { isRestOfMark } from './release.ts';
 
 /** Why a disk is left alone, in the order in which the first that holds is named (docs/design.md). */
 export const REFUSALS = [
@@ -33,6 +36,7 @@ export const REFUSALS = [
   'has a signature',
   'unrecognised data',
   'probe failed',
+  'cordoned',
   'matched by no pool',
   'matched by two',
 ] as const;
@@ -44,6 +48,8 @@ export type Verdict =
   | { readonly is: 'owned'; readonly mark: DeviceMark }
   /** A part of an array; the array is what is served. */
   | { readonly is: 'member'; readonly mark: MemberMark }
+  /** A person gives it back: what is left of its mark goes. */
+  | { readonly is: 'releasing'; readonly note: DiskNote }
   /** The taking as a part of an array was cut short behind its note. */
   | { readonly is: 'joining'; readonly note: MemberNote }
   /** May be taken for this pool; `resume` is the note of a taking that was cut short. */
@@ -64,6 +70,7 @@ export type DiskFacts = {
   readonly content: Content;
   /** Paths of other disks that show the same identity. */
   readonly twins: readonly string[];
+  readonly cordon: Answer<Cordon>;
 };
 
 /** Disks below this are never taken: the mark and one slice need room. */
@@ -82,6 +89,8 @@ export const WAIVED_BY_FINGERPRINT: ReadonlySet<Refusal> = new Set<Refusal>([
 export function judge(facts: DiskFacts, pools: readonly Pool[], self: Self): Verdict {
   const reading = readingOf(facts, self);
   const findings = findingsOf(facts, pools, reading);
+  const releasing = noteToRelease(facts, findings);
+  if (releasing !== undefined) return { is: 'releasing', note: releasing };
   const untrusted = findings.find(
     ({ reason }) => reason === 'no identity' || reason === 'duplicate identity',
   );
@@ -101,6 +110,26 @@ export function judge(facts: DiskFacts, pools: readonly Pool[], self: Self): Ver
     return { is: 'erasable', pool, fingerprint, found: findings, resume };
   }
   return { is: 'refused', first, others };
+}
+
+/** What must not hold of a disk whose mark goes, as a person decided. */
+const BARS_RELEASE: ReadonlySet<Refusal> = new Set<Refusal>([
+  'no identity',
+  'duplicate identity',
+  'root disk',
+  'mounted',
+  'swap',
+  'holds another device',
+  'read-only',
+]);
+
+/** That the note is gone already proves nothing: what is on the disk must be the rest of this mark and nothing else. */
+function noteToRelease({ content, cordon }: DiskFacts, findings: readonly Finding[]): DiskNote | undefined {
+  if (cordon.is !== 'present' || cordon.value.state !== 'releasing' || content.is !== 'read')
+    return undefined;
+  if (findings.some(({ reason }) => BARS_RELEASE.has(reason))) return undefined;
+  const { written } = cordon.value;
+  return isRestOfMark(written, content.bytes) ? written.note : undefined;
 }
 
 function ours({ note, ...mark }: OwnerMark): Verdict {
@@ -140,6 +169,7 @@ function findingsOf(facts: DiskFacts, pools: readonly Pool[], reading: MarkReadi
     ...ofKernel(facts, pools),
     ...ofMark(reading),
     ...ofContent(facts, reading),
+    cordoned: cordonInWords(facts.cordon),
     ...ofPools(facts.disk, pools),
   };
   const findings = REFUSALS.flatMap((reason): readonly Finding[] => {

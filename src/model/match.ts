@@ -16,6 +16,11 @@ const INSTANCE_STORE_MODELS = [
   'Microsoft NVMe Direct Disk v2',
 ] as const;
 
+/** By what a person may call a disk: its path, its kernel name, its identity, a path of udevd's. */
+export function isCalled({ path, name, identity, byIds }: Disk, called: string): boolean {
+  return [path, name, identity, ...byIds.map((id) => `/dev/disk/by-id/${id}`)].includes(called);
+}
+
 /** True when one line of the pool's `match` fits the disk; within a line every given key must. */
 export function matchesPool(disk: Disk, pool: Pool): boolean {
   return pool.match.some((match) => matchesLine(disk, match));

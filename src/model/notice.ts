@@ -34,6 +34,22 @@ export type Notice =
       readonly pool: string;
       readonly mark: Uuid;
     }
+  /** A person said that nothing new shall be put on it, or that this is over. */
+  | {
+      readonly notice: 'disk-cordoned' | 'disk-uncordoned';
+      readonly disk: string;
+      readonly identity: string;
+    }
+  /** It bears nothing of ours any more. */
+  | {
+      readonly notice: 'disk-released';
+      readonly disk: string;
+      readonly identity: string;
+      readonly pool: string;
+      readonly mark: Uuid;
+    }
+  /** Nobody can tell which disks are cordoned: nothing new is put on any. */
+  | { readonly notice: 'cordons-unread'; readonly why: string }
   | { readonly notice: 'pool-differs'; readonly disk: string; readonly pool: string; readonly what: string }
   | { readonly notice: 'step'; readonly step: string; readonly durationMs: number }
   | { readonly notice: 'step-failed'; readonly step: string; readonly error: string }

@@ -8,6 +8,8 @@ type Steps = {
   readonly take: { readonly disk: string; readonly pool: Pool; readonly resume: Note | undefined };
   /** Zero what was found, then take. */
   readonly eraseAndTake: { readonly disk: string; readonly pool: Pool; readonly fingerprint: string };
+  /** Zero what is left of our mark. */
+  readonly release: { readonly disk: string };
   /** One copy of the table is torn or older: write both from the good one. */
   readonly rewriteTable: { readonly disk: string; readonly torn: 'primary' | 'backup' };
   readonly addPartition: { readonly disk: string; readonly number: number };
@@ -36,6 +38,7 @@ const WORDS: { readonly [K in StepKind]: (step: Steps[K]) => string } = {
       ? `take ${disk} for pool ${pool.name}`
       : `finish taking ${disk} for pool ${pool.name}`,
   eraseAndTake: ({ disk, pool }) => `erase ${disk} and take it for pool ${pool.name}`,
+  release: ({ disk }) => `take our mark off ${disk}`,
   rewriteTable: ({ disk, torn }) => `rewrite the ${torn} copy of the table of ${disk}`,
   addPartition: ({ disk, number }) => `tell the kernel of partition ${number} of ${disk}`,
   resizePartition: ({ disk, number }) => `tell the kernel the size of partition ${number} of ${disk}`,

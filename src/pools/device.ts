@@ -17,6 +17,8 @@ export class Device {
   readonly lock: DiskLock = createDiskLock();
   /** In words, when the configuration wants something else: what is on it is served, nothing new is put on it. */
   readonly differs: string | undefined;
+  /** In words, when a person said that nothing new shall be put on it. */
+  cordoned: string | undefined;
   isDoubted = false;
   table: Gpt;
   carved: Carved;
@@ -27,6 +29,11 @@ export class Device {
     this.table = table;
     this.carved = carved;
     this.differs = differs;
+  }
+
+  /** Why nothing new is put on it; what is on it is served. */
+  get closedWhy(): string | undefined {
+    return this.differs ?? this.cordoned;
   }
 
   get mark(): Uuid {

@@ -68,7 +68,8 @@ async function lookAt(
   const content = mayBeRead(disk, usage)
     ? await readContent(context, disk, usage)
     : ({ is: 'unread' } as const);
-  const facts: DiskFacts = { disk, usage, content, twins: twinsOf(disk, disks) };
+  const cordon = context.cordons.of(disk.identity);
+  const facts: DiskFacts = { disk, usage, content, twins: twinsOf(disk, disks), cordon };
   const verdict = judge(facts, pools, context.self);
   return { disk, usage, verdict, isRead: content.is === 'read', writeCount };
 }
@@ -106,12 +107,20 @@ export function twinsOf(disk: Disk, disks: readonly Disk[]): readonly string[] {
  */
 async function readContent(context: PoolsContext, disk: Disk, usage: Usage): Promise<Content> {
   const pools = poolsFor(disk, context.configuration.pools);
+  if (isReleasing(context, disk))
+    return probeDisk(context.exec, disk, { sample: false, fingerprint: false, claim: false });
   if (pools.length === 0 && !(await mayBearMark(context, disk))) return { is: 'unread' };
   const short = await probeDisk(context.exec, disk, { sample: false, fingerprint: false, claim: false });
   if (short.is !== 'read' || readMark(short.bytes, disk, context.self).is === 'ours') return short;
   if (pools.length === 0 || isUsed(usage)) return short;
   const fingerprint = isNamedForErasing(disk, pools);
   return probeDisk(context.exec, disk, { sample: true, fingerprint, claim: true });
+}
+
+/** What is left of its mark may be no mark any more, and no pool need want the disk. */
+function isReleasing({ cordons }: PoolsContext, { identity }: Disk): boolean {
+  const cordon = cordons.of(identity);
+  return cordon.is === 'present' && cordon.value.state === 'releasing';
 }
 
 /**

@@ -36,6 +36,8 @@ export function planDisk({ disk, verdict }: Looked, uses: UseFacts): readonly St
         ...makings(disk, (verdict.resume ?? pool).carving),
       ];
     }
+    case 'releasing':
+      return [{ kind: 'release', because: 'a person released it', disk: disk.path }];
     case 'joining':
     case 'refused':
       return [];

@@ -1,25 +1,32 @@
 import { maxOf } from '../model/bytes.ts';
+import { cordonInWords } from '../model/cordon.ts';
+import type { Disk } from '../model/disk.ts';
 import { messageOf } from '../model/errors.ts';
 import { poolsFor } from '../model/judge.ts';
 import type { DeviceMark } from '../model/mark.ts';
+import type { DiskNote } from '../model/note.ts';
 import type { Pool } from '../model/pool.ts';
 import { describeStep, type Step } from '../model/step.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { Capacity } from '../model/volume.ts';
 import type { PoolsContext } from './context.ts';
+import type { CordonFile } from './cordons.ts';
 import { Device, nameOf, type Placed } from './device.ts';
 import { makeGroup } from './group.ts';
 import { addPartition, compareKernel, dropPartition, resizePartition } from './kernel.ts';
 import { isSame, type Look, type Looked, look } from './look.ts';
 import { compareMappings, refreshMapping } from './mapping.ts';
 import { differenceOf, planDisk, planMappings } from './plan.ts';
+import { releaseDisk } from './release.ts';
 import { readCarved } from './slices.ts';
 import { writeTable } from './table.ts';
 import { eraseAndTakeDisk, takeDisk } from './take.ts';
 
+type DriverContext = PoolsContext & { readonly cordons: CordonFile };
+
 /** The disks of this node as the volumes room sees them: which are ours, what stands on them, what is free. */
 export class Pools {
-  private readonly context: PoolsContext;
+  private readonly context: DriverContext;
   private disks: readonly Looked[] = [];
   private readonly byMark = new Map<Uuid, Device>();
   /** Marks of disks that are here and could not be served when they were looked at last, and why. */
@@ -27,15 +34,50 @@ export class Pools {
   private readonly erasing = new Set<string>();
   private refreshing: Promise<void> = Promise.resolve();
 
-  constructor(context: PoolsContext) {
+  constructor(context: DriverContext) {
     this.context = context;
   }
 
   /** Looks at all disks, repairs and takes what may be; one at a time, and never throws for a single disk. */
   refresh(): Promise<void> {
-    const next = this.refreshing.then(() => this.refreshNow());
-    this.refreshing = next.catch(() => undefined);
+    return this.alone(() => this.refreshNow());
+  }
+
+  /** While nobody looks at disks, takes or repairs them. */
+  alone<T>(act: () => Promise<T>): Promise<T> {
+    const next = this.refreshing.then(act);
+    this.refreshing = next.then(
+      () => undefined,
+      () => undefined,
+    );
     return next;
+  }
+
+  get cordons(): CordonFile {
+    return this.context.cordons;
+  }
+
+  /** To be called when the cordon of a disk has changed: it is judged anew at the next look. */
+  onCordon(disk: Disk): void {
+    const device = this.deviceOn(disk);
+    if (device === undefined) this.forgetLook(disk);
+    else device.cordoned = cordonInWords(this.cordons.of(disk.identity));
+  }
+
+  deviceOn(disk: Disk): Device | undefined {
+    return [...this.byMark.values()].find((device) => isSame(device.disk, disk));
+  }
+
+  /** Takes our mark off a disk whose cordon says so. The caller is alone(), and nothing is on the disk. */
+  async release(disk: Disk, note: DiskNote): Promise<void> {
+    this.byMark.delete(note.mark);
+    this.forgetLook(disk);
+    const step: Step = { kind: 'release', because: 'a person released it', disk: disk.path };
+    await this.timed(step, () => releaseDisk(this.context, disk, note));
+  }
+
+  private forgetLook(disk: Disk): void {
+    this.disks = this.disks.filter((looked) => !isSame(looked.disk, disk));
   }
 
   looked(): readonly Looked[] {
@@ -74,10 +116,10 @@ export class Pools {
     return this.devices().flatMap((device) => device.carved.slices.map((slice) => ({ device, slice })));
   }
 
-  /** What can still be carved; a disk that differs from its pool, or has no table entry left, offers nothing. */
+  /** What can still be carved; a disk that gets nothing new, or has no table entry left, offers nothing. */
   capacity(pool: string): Capacity {
     const free = this.devices(pool)
-      .filter(({ differs }) => differs === undefined)
+      .filter(({ closedWhy }) => closedWhy === undefined)
       .map(({ carved }) => carved.free);
     return {
       availableBytes: free.reduce((sum, { totalBytes }) => sum + totalBytes, 0n),
@@ -136,7 +178,7 @@ export class Pools {
 
   /** Runs a disk's steps and serves it. A disk that fails is told and left for the next look. */
   private async settle(looked: Looked, seen: Look): Promise<void> {
-    if ([...this.byMark.values()].some(({ disk }) => isSame(disk, looked.disk))) return;
+    if (this.deviceOn(looked.disk) !== undefined) return;
     try {
       let mark = looked.verdict.is === 'owned' ? looked.verdict.mark : undefined;
       for (const step of planDisk(looked, seen.uses)) mark = (await this.run(step, looked, mark)) ?? mark;
@@ -144,7 +186,7 @@ export class Pools {
     } catch (error) {
       if (looked.verdict.is === 'owned') this.unread.set(looked.verdict.mark.note.mark, messageOf(error));
       // Looked at anew the next time, whatever was found now.
-      this.disks = this.disks.filter(({ disk }) => disk.path !== looked.disk.path);
+      this.forgetLook(looked.disk);
       this.context.notify({
         notice: 'step-failed',
         step: `settle ${looked.disk.path}`,
@@ -192,6 +234,7 @@ export class Pools {
     const differs = differenceOf(mark.note, disk, this.context.configuration.pools);
     const carved = await readCarved(this.context.exec, disk, mark);
     const device = new Device(disk, mark.note, mark.table, carved, differs);
+    device.cordoned = cordonInWords(this.cordons.of(disk.identity));
     await this.agree(device);
     this.byMark.set(device.mark, device);
     this.unread.delete(device.mark);
@@ -220,9 +263,9 @@ function bears({ disks }: Look, mark: Uuid): boolean {
 
 /** @returns the mark as it is now, when the step changed it */
 async function runDiskStep(
-  context: PoolsContext,
+  context: DriverContext,
   step: Step,
-  { disk }: Looked,
+  { disk, verdict }: Looked,
   mark: DeviceMark | undefined,
 ): Promise<DeviceMark | undefined> {
   const entry =
@@ -232,6 +275,9 @@ async function runDiskStep(
       return takeDisk(context, disk, step.pool);
     case 'eraseAndTake':
       return eraseAndTakeDisk(context, disk, step.pool);
+    case 'release':
+      if (verdict.is === 'releasing') await releaseDisk(context, disk, verdict.note);
+      return undefined;
     case 'rewriteTable':
       if (mark !== undefined) await writeTable(context.exec, disk, mark.table);
       return undefined;

@@ -46,6 +46,8 @@ export async function carve(
 ): Promise<Placed | undefined> {
   for (const device of roomiestFirst(devices)) {
     const placed = await device.lock.exclusive(async () => {
+      // It may have been cordoned, or given back, while this call waited.
+      if (device.closedWhy !== undefined) return undefined;
       const carved = await carverOf(device).carve(exec, device, wish, (planned) =>
         beforeWrite(device, planned),
       );
@@ -58,7 +60,7 @@ export async function carve(
 
 function roomiestFirst(devices: readonly Device[]): readonly Device[] {
   return devices
-    .filter(({ differs }) => differs === undefined)
+    .filter(({ closedWhy }) => closedWhy === undefined)
     .sort((a, b) => (a.carved.free.totalBytes > b.carved.free.totalBytes ? -1 : 1));
 }
 

@@ -77,7 +77,8 @@ async function eraseAndTakeHeld(taking: Taking, pool: Pool): Promise<DeviceMark>
   return finishTaking(taking, note);
 }
 
-async function judgeAnew(context: PoolsContext, disk: Disk): Promise<Verdict> {
+/** With a fresh deep look at a disk that a child holds for us. */
+export async function judgeAnew(context: PoolsContext, disk: Disk): Promise<Verdict> {
   await expectSameDisk(disk);
   const pools = context.configuration.pools;
   const fingerprint = pools.some((pool) => pool.eraseAndTake.some((permit) => permit.disk === disk.identity));
@@ -85,7 +86,13 @@ async function judgeAnew(context: PoolsContext, disk: Disk): Promise<Verdict> {
   const [disks, uses] = await Promise.all([listDisks(), readUseFacts()]);
   const now = disks.find((one) => isSame(one, disk)) ?? disk;
   return judge(
-    { disk: now, usage: usageOf(now, uses), content, twins: twinsOf(now, disks) },
+    {
+      disk: now,
+      usage: usageOf(now, uses),
+      content,
+      twins: twinsOf(now, disks),
+      cordon: context.cordons.of(now.identity),
+    },
     pools,
     context.self,
   );
@@ -97,11 +104,14 @@ function heldBy(content: Content): Content {
 }
 
 function changed(disk: Disk, verdict: Verdict): DriverError {
-  const found = verdict.is === 'refused' ? `${verdict.first.reason}: ${verdict.first.detail}` : verdict.is;
   return new DriverError(
     'unknown',
-    `Cannot take ${disk.path}: it is no longer as it was judged, now ${found}`,
+    `Cannot take ${disk.path}: it is no longer as it was judged, now ${foundInWords(verdict)}`,
   );
+}
+
+export function foundInWords(verdict: Verdict): string {
+  return verdict.is === 'refused' ? `${verdict.first.reason}: ${verdict.first.detail}` : verdict.is;
 }
 
 function newNote(disk: Disk, pool: Pool, self: Self, erased: string | undefined): DiskNote {

@@ -29,6 +29,8 @@ type PoolCensus = Capacity & {
   /** Disks that are served, and those of them that get nothing new since the configuration says something else. */
   readonly disks: number;
   readonly differing: number;
+  /** Those of the others that get nothing new since a person said so. */
+  readonly cordoned: number;
   /** What slices could use were there none. */
   readonly sizeBytes: bigint;
 };
@@ -93,6 +95,8 @@ function poolCensus({ pools }: VolumesContext, pool: string): PoolCensus {
     pool,
     disks: devices.length,
     differing: devices.filter(({ differs }) => differs !== undefined).length,
+    cordoned: devices.filter(({ differs, cordoned }) => differs === undefined && cordoned !== undefined)
+      .length,
     sizeBytes: devices.reduce((sum, { carved }) => sum + carved.sliceableBytes, 0n),
     ...pools.capacity(pool),
   };

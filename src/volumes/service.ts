@@ -4,6 +4,7 @@ import type { OrphanPolicy } from '../model/orphan.ts';
 import { describeStep, type Step } from '../model/step.ts';
 import { parseUuid, type Uuid } from '../model/uuid.ts';
 import type { Capability, Capacity, VolumeContext, VolumeInfo, VolumeParameters } from '../model/volume.ts';
+import { type Administration, createAdministration } from './administration.ts';
 import type { Readiness, Volumes } from './api.ts';
 import { type Census, takeCensus } from './census.ts';
 import type { VolumesContext } from './context.ts';
@@ -23,6 +24,7 @@ import { volumeStats } from './stats.ts';
 
 /** The heart, put together: one lock for each volume, one sanitizer, and a reconcile after every look at the disks. */
 export class VolumeService implements Volumes {
+  readonly administration: Administration;
   private readonly context: VolumesContext;
   private readonly locks = createVolumeLocks();
   private readonly sanitizer: Sanitizer;
@@ -37,6 +39,7 @@ export class VolumeService implements Volumes {
     this.sanitizer = new Sanitizer(context);
     this.lostFilesystems = new LostFilesystems(context);
     this.orphans = new Orphans(context);
+    this.administration = createAdministration(context, () => this.refresh());
   }
 
   ready(): Readiness {

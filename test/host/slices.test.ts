@@ -2,9 +2,11 @@ import { basename } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { NO_CRASHPOINTS } from '../../src/host/crashpoint.ts';
 import { writeCommand } from '../../src/host/dd.ts';
+import { createDurable } from '../../src/host/durable.ts';
 import { createExec, type Exec } from '../../src/host/exec.ts';
 import { DRIVER_NAME, type Pool } from '../../src/model/pool.ts';
 import { uuid } from '../../src/model/uuid.ts';
+import { CordonFile } from '../../src/pools/cordons.ts';
 import type { Placed } from '../../src/pools/device.ts';
 import { Pools } from '../../src/pools/pools.ts';
 import { carve, growSlice, setPrepared } from '../../src/pools/slices.ts';
@@ -24,6 +26,7 @@ async function blockSlice(lab: Lab): Promise<Placed> {
     exec,
     self: { driver: DRIVER_NAME, node: `node-${id}`, machine: `machine-${id}` },
     configuration: { pools: [poolOf(path)], orphans: 'report' },
+    cordons: await CordonFile.open(lab.folder, createDurable(NO_CRASHPOINTS)),
     notify: () => undefined,
   });
   await pools.refresh();

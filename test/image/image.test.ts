@@ -85,7 +85,9 @@ describe('the image', () => {
 
   it('has the bundles, and the client for Kubernetes in the controller alone', async () => {
     const bundles = ['instance-store-csi.mjs', 'probe.mjs', 'controller.mjs'];
-    expect((await readdir(join(image.root, 'app'))).sort()).toEqual(['csi.proto', ...bundles].sort());
+    expect((await readdir(join(image.root, 'app'))).sort()).toEqual(
+      ['administration.proto', 'csi.proto', ...bundles].sort(),
+    );
     // esbuild says above each module where it came from.
     const client = 'node_modules/@kubernetes/client-node/';
     const has = await Promise.all(

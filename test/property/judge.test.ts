@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc, { type Arbitrary } from 'fast-check';
+import { ABSENT } from '../../src/model/answer.ts';
 import type { Content, Disk, Usage } from '../../src/model/disk.ts';
 import { type DiskFacts, judge, REFUSALS } from '../../src/model/judge.ts';
 import { isZero, readMark } from '../../src/model/mark.ts';
@@ -26,7 +27,7 @@ const anyPools: Arbitrary<readonly Pool[]> = fc.array(anyPool, { maxLength: 3 })
 
 function factsAmong(seen: Seen, others: readonly Seen[]): DiskFacts {
   const disks = [seen, ...others].map(({ disk }) => disk);
-  return { ...seen, twins: twinsOf(seen.disk, disks) };
+  return { ...seen, twins: twinsOf(seen.disk, disks), cordon: ABSENT };
 }
 
 const anyFacts: Arbitrary<DiskFacts> = anySeens.map(([seen, ...others]) => factsAmong(seen as Seen, others));

@@ -10,7 +10,7 @@ import { bringUp } from './driver/session.ts';
 
 const GIB = 1024n ** 3n;
 
-const COMMANDS = ['node', 'status', 'plan', 'why'] as const;
+const COMMANDS = ['node', 'status', 'plan', 'why', 'cordon', 'uncordon', 'release'] as const;
 
 describe('instance-store-csi', () => {
   it.each([['--help'], ['-h'], []])('explains itself and names every command: %j', async (...argv) => {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import pino from 'pino';
 import type { Call } from '../../../src/csi/adapter.ts';
-import { loadCsi, type ServeOptions, serve } from '../../../src/csi/server.ts';
+import { loadCsi } from '../../../src/csi/proto.ts';
+import { type ServeOptions, serve } from '../../../src/csi/server.ts';
 import type { Volumes } from '../../../src/volumes/api.ts';
 import { volumesInMemory } from './volumes.ts';
 

@@ -4,6 +4,7 @@ import { createDurable } from '../../../src/host/durable.ts';
 import { createExec } from '../../../src/host/exec.ts';
 import type { Notice } from '../../../src/model/notice.ts';
 import { DRIVER_NAME, type Pool } from '../../../src/model/pool.ts';
+import { CordonFile } from '../../../src/pools/cordons.ts';
 import { Pools } from '../../../src/pools/pools.ts';
 import { Records } from '../../../src/volumes/records.ts';
 import { VolumeService } from '../../../src/volumes/service.ts';
@@ -20,7 +21,7 @@ export class VolumeLab implements AsyncDisposable {
   readonly service: VolumeService;
   readonly #lab: Lab;
 
-  private constructor(lab: Lab, records: Records, path: string) {
+  private constructor(lab: Lab, records: Records, cordons: CordonFile, path: string) {
     const id = basename(lab.folder);
     const self = { driver: DRIVER_NAME, node: `node-${id}`, machine: `machine-${id}` };
     const notify = (notice: Notice): void => void this.notices.push(notice);
@@ -31,6 +32,7 @@ export class VolumeLab implements AsyncDisposable {
       exec,
       self,
       configuration: { pools: [poolOf(path)], orphans: 'report' },
+      cordons,
       notify,
     });
     const { pools } = this;
@@ -48,8 +50,10 @@ export class VolumeLab implements AsyncDisposable {
   static async create(): Promise<VolumeLab> {
     const lab = await Lab.create();
     const path = await lab.attach(await lab.image('disk.img', 400n * MIB));
-    const records = await Records.open(lab.path('state'), createDurable(NO_CRASHPOINTS), () => undefined);
-    const made = new VolumeLab(lab, records, path);
+    const durable = createDurable(NO_CRASHPOINTS);
+    const records = await Records.open(lab.path('state'), durable, () => undefined);
+    const cordons = await CordonFile.open(lab.path('state'), durable);
+    const made = new VolumeLab(lab, records, cordons, path);
     await made.service.refresh();
     return made;
   }

@@ -16,6 +16,7 @@ export type PoolLine = {
   readonly paths: readonly string[];
   readonly minSize?: string;
   readonly sanitize?: string;
+  readonly sanitizeBytesPerSecond?: string;
   readonly eraseAndTake?: readonly { readonly disk: string; readonly found: string }[];
 };
 
@@ -100,6 +101,11 @@ export class TestNode implements AsyncDisposable {
     );
   }
 
+  /** Runs cordon, uncordon or release, which ask the driver. */
+  async ask(...argv: readonly string[]): Promise<CliResult> {
+    return runCli([...argv, '--state-dir', join(this.folder, 'state')]);
+  }
+
   /** @throws when the command fails or prints anything but JSON */
   async json<T>(argv: readonly string[], identity: Identity = {}): Promise<T> {
     const { code, stdout, stderr } = await this.cli([...argv, '--json'], identity);
@@ -129,10 +135,11 @@ export async function runCli(
 /** JSON is YAML: nothing in a path or an identity needs a thought. */
 export function configOf(pools: readonly PoolLine[]): string {
   const decoded = pools.map(
-    ({ name = 'fast', paths, minSize = '64Mi', sanitize = 'discard', eraseAndTake = [] }) => ({
+    ({ name = 'fast', paths, minSize = '64Mi', sanitize = 'discard', eraseAndTake = [], ...rest }) => ({
       name,
       disks: { match: paths.map((path) => ({ path })), minSize, eraseAndTake },
       sanitize,
+      ...rest,
     }),
   );
   return JSON.stringify({

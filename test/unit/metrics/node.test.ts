@@ -18,6 +18,7 @@ const POOL = {
   pool: 'fast',
   disks: 3,
   differing: 1,
+  cordoned: 1,
   sizeBytes: 300n * MIB,
   availableBytes: 200n * MIB,
   maximumVolumeBytes: 150n * MIB,
@@ -163,8 +164,9 @@ describe('a census is shown as', () => {
 
   it('disks and bytes of pools', async () => {
     expect(await ofCensus({ pools: [POOL] }, 'pool_disks')).toEqual([
-      'instance_store_csi_pool_disks{pool="fast",state="current"} 2',
+      'instance_store_csi_pool_disks{pool="fast",state="current"} 1',
       'instance_store_csi_pool_disks{pool="fast",state="differs"} 1',
+      'instance_store_csi_pool_disks{pool="fast",state="cordoned"} 1',
     ]);
     expect(await shown('pool_size_bytes')).toEqual([
       'instance_store_csi_pool_size_bytes{pool="fast"} 314572800',

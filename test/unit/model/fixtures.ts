@@ -1,3 +1,4 @@
+import { ABSENT } from '../../../src/model/answer.ts';
 import { GIB, MIB } from '../../../src/model/bytes.ts';
 import type { Disk, DiskBytes, Usage } from '../../../src/model/disk.ts';
 import { encodeGpt, type Gpt, type GptRegion } from '../../../src/model/gpt.ts';
@@ -160,5 +161,5 @@ export function sectorWrites(regions: readonly GptRegion[], sectorBytes: number)
 
 export function blankFacts(change: Partial<DiskBytes> = {}): DiskFacts {
   const bytes = bytesWith(DISK.sizeBytes, [], change);
-  return { disk: DISK, usage: UNUSED, content: { is: 'read', bytes }, twins: [] };
+  return { disk: DISK, usage: UNUSED, content: { is: 'read', bytes }, twins: [], cordon: ABSENT };
 }

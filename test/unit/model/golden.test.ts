@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { ABSENT } from '../../../src/model/answer.ts';
 import { MIB } from '../../../src/model/bytes.ts';
 import type { DiskBytes } from '../../../src/model/disk.ts';
 import { encodeGpt, parseGpt } from '../../../src/model/gpt.ts';
@@ -31,7 +32,7 @@ describe.each(IMAGES)('the golden image of $what ($folder)', ({ folder, note, ta
   });
 
   it('is judged ours', () => {
-    const facts = { disk, usage: UNUSED, content: { is: 'read', bytes } as const, twins: [] };
+    const facts = { disk, usage: UNUSED, content: { is: 'read', bytes } as const, twins: [], cordon: ABSENT };
     expect(judge(facts, DEFAULT_CONFIGURATION.pools, SELF)).toEqual({
       is: isMember(note) ? 'member' : 'owned',
       mark: { note, table, torn: 'none' },
@@ -78,6 +79,7 @@ describe('the golden image of a newer format version', () => {
       usage: UNUSED,
       content: { is: 'read', bytes: { ...bytes, dirtyAt } } as const,
       twins: [],
+      cordon: ABSENT,
     };
     expect(judge(facts, pools, SELF)).toMatchObject({ is: 'refused', first: { reason: 'newer mark' } });
   });

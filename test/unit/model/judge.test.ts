@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { ABSENT, type Answer, present, unknown } from '../../../src/model/answer.ts';
 import { GIB, MIB } from '../../../src/model/bytes.ts';
+import type { Cordon } from '../../../src/model/cordon.ts';
 import type { Disk, DiskBytes, Usage } from '../../../src/model/disk.ts';
 import { encodeGpt, type GptEntry, TYPE_MEMBER } from '../../../src/model/gpt.ts';
 import {
@@ -26,6 +28,7 @@ type Flaw = {
   readonly failed?: string;
   readonly twins?: readonly string[];
   readonly pools?: readonly Pool[];
+  readonly cordon?: Answer<Cordon>;
 };
 
 const noteOf = (text: string): Uint8Array => Buffer.from(text.padEnd(4096, '\0'));
@@ -69,6 +72,11 @@ const FLAWS: readonly Flaw[] = [
   },
   { reason: 'unrecognised data', about: 'depth', bytes: { dirtyAt: 64n * MIB - 1n } },
   { reason: 'probe failed', about: 'probe', failed: 'read error at byte 4096' },
+  {
+    reason: 'cordoned',
+    about: 'cordon',
+    cordon: present({ state: 'cordoned', since: '2026-01-02T03:04:05.678Z' }),
+  },
   { reason: 'matched by no pool', about: 'pools', disk: { model: 'Amazon Elastic Block Store' } },
   { reason: 'matched by two', about: 'pools', pools: [POOL, { ...POOL, name: 'slow' }] },
 ];
@@ -84,7 +92,8 @@ function factsWith(...flaws: readonly Flaw[]): DiskFacts {
   );
   const content =
     failed === undefined ? ({ is: 'read', bytes } as const) : ({ is: 'failed', why: failed } as const);
-  return { disk, usage, content, twins: flaws.flatMap((flaw) => flaw.twins ?? []) };
+  const cordon = flaws.find((flaw) => flaw.cordon !== undefined)?.cordon ?? ABSENT;
+  return { disk, usage, content, twins: flaws.flatMap((flaw) => flaw.twins ?? []), cordon };
 }
 
 const poolsOf = (...flaws: readonly Flaw[]): readonly Pool[] =>
@@ -290,6 +299,51 @@ describe('judge() of a disk of ours', () => {
   it('is owned and never erased, whatever the configuration names', () => {
     const pool = { ...POOL, eraseAndTake: [{ disk: NOTE.disk, found: 'f' }] };
     expect(judge(owned({ bytes: { fingerprint: 'f' } }), [pool], SELF).is).toBe('owned');
+  });
+});
+
+describe('judge() of a cordoned disk', () => {
+  const since = '2026-01-02T03:04:05.678Z';
+  const releasing = present<Cordon>({
+    state: 'releasing',
+    since,
+    written: { note: NOTE, text: Buffer.from(encodeNote(NOTE)).toString() },
+  });
+  const taken = takenBytes(NOTE, firstTable(NOTE));
+  const factsOf = (bytes: DiskBytes, cordon: Answer<Cordon>): DiskFacts => ({
+    ...blankFacts(),
+    content: { is: 'read', bytes },
+    cordon,
+  });
+
+  it.each<[string, Answer<Cordon>]>([
+    ['that was released', present({ state: 'released', since })],
+    ['when the cordons cannot be read', unknown('cordons.json is torn')],
+    ['whose release was begun in another life of the disk', releasing],
+  ])('does not take a blank one %s', (_, cordon) => {
+    const bytes = bytesWith(DISK.sizeBytes, [], { note: encodeNote({ ...NOTE, disk: 'another' }) });
+    const found = cordon === releasing ? bytes : bytesWith(DISK.sizeBytes, []);
+    expect(reasonsOf(judge(factsOf(found, cordon), [POOL], SELF))).toContain('cordoned');
+  });
+
+  it('owns a disk of ours as before', () => {
+    expect(judge(factsOf(taken, present({ state: 'cordoned', since })), [POOL], SELF).is).toBe('owned');
+  });
+
+  it('releases one whose release was begun, whole or zero, wanted by a pool or not', () => {
+    for (const bytes of [taken, bytesWith(DISK.sizeBytes, [], { dirtyAt: 'unsampled' })])
+      for (const pools of [[POOL], []])
+        expect(judge(factsOf(bytes, releasing), pools, SELF)).toEqual({ is: 'releasing', note: NOTE });
+  });
+
+  it.each<[string, Partial<DiskFacts>]>([
+    ['that is mounted', { usage: { ...UNUSED, mounts: ['/data'] } }],
+    ['that another device stands on', { usage: { ...UNUSED, holders: ['md0'] } }],
+    ['that is there twice', { twins: ['/dev/nvme2n1'] }],
+    ['that is read-only', { disk: { ...DISK, readOnly: true } }],
+    ['that was not read', { content: { is: 'failed', why: 'EIO' } }],
+  ])('does not release one %s', (_, change) => {
+    expect(judge({ ...factsOf(taken, releasing), ...change }, [POOL], SELF).is).not.toBe('releasing');
   });
 });
 
