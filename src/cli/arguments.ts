@@ -11,6 +11,8 @@ export type Described = {
   readonly fallback: string | undefined;
   /** A variable that others set for us: Kubernetes' downward API and the CSI specification. */
   readonly alias?: string;
+  /** Said of one moment and one thing, so no variable stands for it. */
+  readonly spoken?: true;
 };
 
 export type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -72,11 +74,11 @@ export function variableOf(name: string): string {
 /** An option as `--help` shows it. */
 export function optionLines(
   name: string,
-  { placeholder, help, fallback, alias }: Described,
+  { placeholder, help, fallback, alias, spoken }: Described,
 ): readonly string[] {
-  const variables = [variableOf(name), ...(alias === undefined ? [] : [alias])].join(', ');
+  const variables = spoken ? '' : [variableOf(name), ...(alias === undefined ? [] : [alias])].join(', ');
   const preset = fallback === undefined ? '' : ` (default ${fallback})`;
-  return [`  ${`--${name} ${placeholder}`.padEnd(36)} ${variables}`, `      ${help}${preset}`];
+  return [`  ${`--${name} ${placeholder}`.padEnd(36)} ${variables}`.trimEnd(), `      ${help}${preset}`];
 }
 
 export function wrong(message: string): DriverError {

@@ -62,7 +62,7 @@ export function helpText(command: Command | undefined): string {
     ...(command === undefined
       ? ['Commands:', ...commands.map((name) => `  ${name.padEnd(12)}${PURPOSE[name]}`), ...CONTROLLER, '']
       : []),
-    'Options, each with the variable that may stand for it:',
+    'Options, with the variables that may stand for them:',
     ...Object.entries(OPTIONS)
       .filter(([, option]) => option.commands.some((name) => commands.includes(name)))
       .flatMap(([name, option]) => optionLines(name, option)),

@@ -116,8 +116,9 @@ export const OPTIONS: { readonly [N in OptionName]: Described & { readonly comma
     yes: {
       type: 'boolean',
       placeholder: '',
-      help: 'take the owner mark off the disk',
+      help: 'that it is meant: the owner mark is taken off the disk',
       fallback: undefined,
+      spoken: true,
       commands: ['release'],
     },
   };
@@ -157,7 +158,6 @@ function expectOptionsOf(command: Command, values: Values): void {
 
 function asked(verb: Verb, disk: string | undefined, values: Values, env: Environment): Invocation {
   if (disk === undefined) throw wrong(`${verb}: name a disk (/dev/nvme1n1, loop3, or its identity)`);
-  // Never out of the environment: it is said of this disk and at this moment.
   if (verb === 'release' && values.yes !== true)
     throw wrong(`release: it takes the owner mark off ${disk}; add --yes if that is what you want`);
   return { is: 'ask', order: { verb, disk }, stateDir: stateDirFrom(values, env) };

@@ -26,13 +26,15 @@ describe('instance-store-csi', () => {
       const { code, stdout, stderr } = await runCli([command, '--help']);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       expect(stdout).toContain(`Usage: instance-store-csi ${command}`);
-      for (const option of ['config', 'state-dir', 'node-name', 'machine-id']) {
+      const asks = ['cordon', 'uncordon', 'release'].includes(command);
+      for (const option of asks ? ['state-dir'] : ['config', 'state-dir', 'node-name', 'machine-id']) {
         expect(stdout).toContain(`--${option} `);
         expect(stdout).toContain(`INSTANCE_STORE_CSI_${option.toUpperCase().replace('-', '_')}`);
       }
+      expect(/^ {2}--yes$/m.test(stdout)).toBe(command === 'release');
       expect(stdout.includes('--endpoint')).toBe(command === 'node');
       expect(stdout.includes('CSI_ENDPOINT')).toBe(command === 'node');
-      expect(stdout.includes('--json')).toBe(command !== 'node');
+      expect(stdout.includes('--json')).toBe(['status', 'plan', 'why'].includes(command));
     },
   );
 
