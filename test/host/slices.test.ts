@@ -14,6 +14,7 @@ import { Lab } from './lab.ts';
 
 const MIB = 1024n ** 2n;
 const HANDLE = uuid('11111111-2222-8333-8444-555555555555');
+const OTHER_HANDLE = uuid('11111111-2222-8333-8444-666666666666');
 const DIRT = Buffer.alloc(4096, 0x5a);
 
 const exec = createExec({ crashpoints: NO_CRASHPOINTS });
@@ -76,5 +77,24 @@ describe('growSlice()', () => {
     });
     expect(placed.device.carved.slices).toEqual([placed.slice]);
     expect((await growSlice(exec, placed, 32n * MIB)).sizeBytes).toBe(32n * MIB);
+  });
+});
+
+describe('carve()', () => {
+  it('carves nothing on a disk that was closed while it waited for its turn', async () => {
+    await using lab = await Lab.create();
+    const { device } = await blockSlice(lab);
+    const { promise: closed, resolve: close } = Promise.withResolvers<void>();
+    const closing = device.lock.exclusive(async () => {
+      await closed;
+      device.cordoned = 'cordoned';
+    });
+    const size = { requiredBytes: 16n * MIB, limitBytes: undefined };
+    const wish = { handle: OTHER_HANDLE, pool: 'fast', size, minimumBytes: 1n };
+    const carving = carve(exec, [device], wish, async () => undefined);
+    close();
+    await closing;
+    expect(await carving).toBeUndefined();
+    expect(device.carved.slices).toHaveLength(1);
   });
 });

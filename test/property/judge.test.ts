@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc, { type Arbitrary } from 'fast-check';
-import { ABSENT } from '../../src/model/answer.ts';
+import { ABSENT, type Answer, present, unknown } from '../../src/model/answer.ts';
+import type { Cordon } from '../../src/model/cordon.ts';
 import type { Content, Disk, Usage } from '../../src/model/disk.ts';
 import { type DiskFacts, judge, REFUSALS } from '../../src/model/judge.ts';
 import { isZero, readMark } from '../../src/model/mark.ts';
@@ -9,7 +10,12 @@ import { twinsOf } from '../../src/pools/look.ts';
 import { SELF } from '../unit/model/fixtures.ts';
 import { anyBytesOf, anyDisk, anyPool, anyUsage } from './arbitraries.ts';
 
-type Seen = { readonly disk: Disk; readonly usage: Usage; readonly content: Content };
+type Seen = {
+  readonly disk: Disk;
+  readonly usage: Usage;
+  readonly content: Content;
+  readonly cordon: Answer<Cordon>;
+};
 
 function anyContentOf(disk: Disk): Arbitrary<Content> {
   return fc.oneof(
@@ -19,15 +25,22 @@ function anyContentOf(disk: Disk): Arbitrary<Content> {
   );
 }
 
+const since = '2026-01-02T03:04:05.678Z';
+const anyCordon: Arbitrary<Answer<Cordon>> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(ABSENT) },
+  fc.constant(unknown('nobody can read it')),
+  fc.constantFrom('cordoned', 'released').map((state) => present<Cordon>({ state, since })),
+);
+
 const anySeen: Arbitrary<Seen> = anyDisk.chain((disk) =>
-  fc.record({ disk: fc.constant(disk), usage: anyUsage, content: anyContentOf(disk) }),
+  fc.record({ disk: fc.constant(disk), usage: anyUsage, content: anyContentOf(disk), cordon: anyCordon }),
 );
 const anySeens = fc.uniqueArray(anySeen, { selector: ({ disk }) => disk.name, minLength: 1, maxLength: 4 });
 const anyPools: Arbitrary<readonly Pool[]> = fc.array(anyPool, { maxLength: 3 });
 
 function factsAmong(seen: Seen, others: readonly Seen[]): DiskFacts {
   const disks = [seen, ...others].map(({ disk }) => disk);
-  return { ...seen, twins: twinsOf(seen.disk, disks), cordon: ABSENT };
+  return { ...seen, twins: twinsOf(seen.disk, disks) };
 }
 
 const anyFacts: Arbitrary<DiskFacts> = anySeens.map(([seen, ...others]) => factsAmong(seen as Seen, others));
@@ -38,7 +51,8 @@ describe('judge()', () => {
       fc.property(anyFacts, anyPools, (facts, pools) => {
         const verdict = judge(facts, pools, SELF);
         if (verdict.is !== 'blank') return;
-        const { disk, usage, content, twins } = facts;
+        const { disk, usage, content, twins, cordon } = facts;
+        expect(cordon).toEqual(ABSENT);
         if (content.is !== 'read') throw new Error('a disk that was not read is not blank');
         const zero = [content.bytes.head, content.bytes.note, content.bytes.tail].every(isZero);
         const ours = ['unfinished', 'torn-note'].includes(readMark(content.bytes, disk, SELF).is);
@@ -59,7 +73,8 @@ describe('judge()', () => {
       fc.property(anyFacts, anyPools, (facts, pools) => {
         const verdict = judge(facts, pools, SELF);
         if (verdict.is !== 'erasable') return;
-        const { disk, usage, content } = facts;
+        const { disk, usage, content, cordon } = facts;
+        expect(cordon).toEqual(ABSENT);
         expect(verdict.pool.eraseAndTake).toContainEqual({ disk: disk.identity, found: verdict.fingerprint });
         expect(content.is === 'read' && content.bytes.exclusive).toBe('free');
         expect([usage.root, ...usage.mounts, ...usage.swaps, ...usage.holders]).toEqual([false]);
