@@ -50,7 +50,7 @@ async function liveTraced(scenario: Scenario, lab: Lab): Promise<Life | undefine
     const faults = withoutPoint(calls, lines, {
       recording: join(world.folder, 'points'),
       stateDirectory: join(world.folder, 'state'),
-      socket: join(world.folder, 'csi.sock'),
+      sockets: [join(world.folder, 'csi.sock'), join(world.folder, 'state/driver.sock')],
     });
     for (const fault of faults) fail(world, 'the trace', fault, '');
     if (faults.length === 0) counts.passed += 1;

@@ -1,4 +1,4 @@
-import { access, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { access, cp, lstat, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { run } from '../host/lab/tool.ts';
 import type { Made } from '../player/player.ts';
@@ -83,5 +83,8 @@ async function copyIfThere(from: string, to: string): Promise<void> {
     () => true,
     () => false,
   );
-  if (there) await cp(from, to, { recursive: true });
+  if (there) await cp(from, to, { recursive: true, filter: isKept });
 }
+
+/** A socket is its driver's, and no file. */
+const isKept = async (path: string): Promise<boolean> => !(await lstat(path)).isSocket();

@@ -81,7 +81,7 @@ function onlyReads(argv: readonly string[]): boolean {
 export type Allowed = {
   readonly recording: string;
   readonly stateDirectory: string;
-  readonly socket: string;
+  readonly sockets: readonly string[];
 };
 
 /** What was done without a point, in words; and points of host commands behind which no program was seen. */
@@ -146,10 +146,10 @@ function effectsOf(
   return name.startsWith('mkdir') ? ['mkdir'] : [];
 }
 
-/** Reading; the lock, the socket and the folders that a start makes and finds again. */
-function isAllowed(name: string, path: string, args: string, { stateDirectory, socket }: Allowed): boolean {
+/** Reading; the lock, the sockets and the folders that a start makes and finds again. */
+function isAllowed(name: string, path: string, args: string, { stateDirectory, sockets }: Allowed): boolean {
   if (name.startsWith('open') && !/O_WRONLY|O_RDWR|O_CREAT|O_TRUNC/.test(args)) return true;
   if (name.startsWith('open')) return path === '/dev/null' || path === `${stateDirectory}/lock`;
   if (name.startsWith('mkdir')) return path === stateDirectory || path === `${stateDirectory}/volumes`;
-  return name.startsWith('unlink') && path === socket;
+  return name.startsWith('unlink') && sockets.includes(path);
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Line } from '../../kill/points.ts';
 import { parseTrace, withoutPoint } from '../../kill/trace.ts';
 
-const ALLOWED = { recording: '/w/points', stateDirectory: '/w/state', socket: '/w/csi.sock' };
+const ALLOWED = { recording: '/w/points', stateDirectory: '/w/state', sockets: ['/w/csi.sock'] };
 const POINT = '10 openat(AT_FDCWD, "/w/points", O_WRONLY|O_CREAT|O_APPEND|O_CLOEXEC, 0666) = 20';
 const START =
   '10 execve("/usr/bin/node", ["/usr/bin/node", "/d/instance-store-csi.mjs", "node"], 0x7f /* 9 vars */) = 0';
