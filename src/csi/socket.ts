@@ -20,7 +20,7 @@ export function socketPath(endpoint: string): string {
   if (bytes > PATH_BYTES_MAX) {
     throw new DriverError(
       'invalid-argument',
-      `endpoint: found a path of ${bytes} bytes, want at most ${PATH_BYTES_MAX} (unix(7))`,
+      `endpoint: found a path of ${bytes} bytes (${path}), want at most ${PATH_BYTES_MAX} (unix(7))`,
     );
   }
   return path;

@@ -16,8 +16,8 @@ import { type DeviceNote, type DiskNote, isMember, type MemberNote, NOTE_VERSION
 import type { Pool, Self } from './pool.ts';
 import { isRestOfMark } from './release.ts';
 
-/** Why a disk is left alone, in the order in which the first that holds is named (docs/design.md). */
-export const REFUSALS = [
+/** What no decision of a person's waives: which disk it is, and who uses it. */
+const NEVER_WAIVED = [
   'no identity',
   'duplicate identity',
   'root disk',
@@ -26,6 +26,11 @@ export const REFUSALS = [
   'holds another device',
   'busy',
   'read-only',
+] as const;
+
+/** Why a disk is left alone, in the order in which the first that holds is named (docs/design.md). */
+export const REFUSALS = [
+  ...NEVER_WAIVED,
   'removable',
   'too small',
   "another node's mark",
@@ -112,16 +117,7 @@ export function judge(facts: DiskFacts, pools: readonly Pool[], self: Self): Ver
   return { is: 'refused', first, others };
 }
 
-/** What must not hold of a disk whose mark goes, as a person decided. */
-const BARS_RELEASE: ReadonlySet<Refusal> = new Set<Refusal>([
-  'no identity',
-  'duplicate identity',
-  'root disk',
-  'mounted',
-  'swap',
-  'holds another device',
-  'read-only',
-]);
+const BARS_RELEASE: ReadonlySet<Refusal> = new Set(NEVER_WAIVED);
 
 /** That the note is gone already proves nothing: what is on the disk must be the rest of this mark and nothing else. */
 function noteToRelease({ content, cordon }: DiskFacts, findings: readonly Finding[]): DiskNote | undefined {
@@ -279,4 +275,9 @@ function ofPools(disk: Disk, pools: readonly Pool[]): Details {
 
 function list(words: readonly string[]): string | undefined {
   return words.length > 0 ? words.join(', ') : undefined;
+}
+
+/** For an error: what a disk was found to be. */
+export function foundInWords(verdict: Verdict): string {
+  return verdict.is === 'refused' ? `${verdict.first.reason}: ${verdict.first.detail}` : verdict.is;
 }

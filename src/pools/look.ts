@@ -9,6 +9,7 @@ import { readMark } from '../model/mark.ts';
 import { decodeNote, NOTE_BYTES_MAX, NOTE_OFFSET } from '../model/note.ts';
 import type { Pool } from '../model/pool.ts';
 import type { PoolsContext } from './context.ts';
+import { expectSameDisk } from './table.ts';
 
 /** A disk, what was found on it, and what we think of it. Looking writes nothing. */
 export type Looked = {
@@ -144,4 +145,30 @@ function isNamedForErasing(disk: Disk, pools: readonly Pool[]): boolean {
 
 function isUsed(usage: Usage): boolean {
   return usage.mounts.length + usage.swaps.length + usage.holders.length > 0;
+}
+
+/** With a fresh deep look at a disk that a child holds for us. */
+export async function judgeAnew(context: PoolsContext, disk: Disk): Promise<Verdict> {
+  await expectSameDisk(disk);
+  const pools = context.configuration.pools;
+  const fingerprint = pools.some((pool) => pool.eraseAndTake.some((permit) => permit.disk === disk.identity));
+  const content = heldBy(await probeDisk(context.exec, disk, { sample: true, fingerprint, claim: false }));
+  const [disks, uses] = await Promise.all([listDisks(), readUseFacts()]);
+  const now = disks.find((one) => isSame(one, disk)) ?? disk;
+  return judge(
+    {
+      disk: now,
+      usage: usageOf(now, uses),
+      content,
+      twins: twinsOf(now, disks),
+      cordon: context.cordons.of(now.identity),
+    },
+    pools,
+    context.self,
+  );
+}
+
+/** The probe could not have it exclusively, because we have. */
+function heldBy(content: Content): Content {
+  return content.is === 'read' ? { is: 'read', bytes: { ...content.bytes, exclusive: 'free' } } : content;
 }

@@ -6,14 +6,15 @@ import { readDisk } from '../host/sysfs.ts';
 import { type WrittenNote, writtenNote } from '../model/cordon.ts';
 import type { Disk } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
+import { foundInWords } from '../model/judge.ts';
 import { type DiskNote, NOTE_BYTES_MAX, NOTE_OFFSET } from '../model/note.ts';
 import { MARK_PLACE_BYTES, markPlaces } from '../model/release.ts';
 import type { PoolsContext } from './context.ts';
 import type { CordonFile } from './cordons.ts';
 import type { Device } from './device.ts';
 import { dropPartition } from './kernel.ts';
+import { judgeAnew } from './look.ts';
 import { expectSameDisk } from './table.ts';
-import { foundInWords, judgeAnew } from './take.ts';
 
 /**
  * Takes our mark off a disk that bears no slice, as its cordon says already, durably: the table first and the note last.

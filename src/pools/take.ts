@@ -3,12 +3,10 @@ import { zeroCommand } from '../host/blkdiscard.ts';
 import { readCommand, writeCommand } from '../host/dd.ts';
 import { whileHeld } from '../host/exclusive.ts';
 import { probeDisk } from '../host/probe.ts';
-import { listDisks } from '../host/sysfs.ts';
-import { readUseFacts, usageOf } from '../host/usage.ts';
 import { minOf } from '../model/bytes.ts';
-import type { Content, Disk } from '../model/disk.ts';
+import type { Disk } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
-import { judge, type Verdict } from '../model/judge.ts';
+import { foundInWords, type Verdict } from '../model/judge.ts';
 import { type DeviceMark, firstTable, type OwnerMark, readMark } from '../model/mark.ts';
 import {
   type DeviceNote,
@@ -22,7 +20,7 @@ import type { Pool, Self } from '../model/pool.ts';
 import { uuid } from '../model/uuid.ts';
 import type { PoolsContext } from './context.ts';
 import { addPartition } from './kernel.ts';
-import { isSame, twinsOf } from './look.ts';
+import { judgeAnew } from './look.ts';
 import { expectSameDisk, writeTable } from './table.ts';
 
 /** Zeroing goes in pieces, so that each command is bounded and a swapped disk is noticed. */
@@ -77,41 +75,11 @@ async function eraseAndTakeHeld(taking: Taking, pool: Pool): Promise<DeviceMark>
   return finishTaking(taking, note);
 }
 
-/** With a fresh deep look at a disk that a child holds for us. */
-export async function judgeAnew(context: PoolsContext, disk: Disk): Promise<Verdict> {
-  await expectSameDisk(disk);
-  const pools = context.configuration.pools;
-  const fingerprint = pools.some((pool) => pool.eraseAndTake.some((permit) => permit.disk === disk.identity));
-  const content = heldBy(await probeDisk(context.exec, disk, { sample: true, fingerprint, claim: false }));
-  const [disks, uses] = await Promise.all([listDisks(), readUseFacts()]);
-  const now = disks.find((one) => isSame(one, disk)) ?? disk;
-  return judge(
-    {
-      disk: now,
-      usage: usageOf(now, uses),
-      content,
-      twins: twinsOf(now, disks),
-      cordon: context.cordons.of(now.identity),
-    },
-    pools,
-    context.self,
-  );
-}
-
-/** The probe could not have it exclusively, because we have. */
-function heldBy(content: Content): Content {
-  return content.is === 'read' ? { is: 'read', bytes: { ...content.bytes, exclusive: 'free' } } : content;
-}
-
 function changed(disk: Disk, verdict: Verdict): DriverError {
   return new DriverError(
     'unknown',
     `Cannot take ${disk.path}: it is no longer as it was judged, now ${foundInWords(verdict)}`,
   );
-}
-
-export function foundInWords(verdict: Verdict): string {
-  return verdict.is === 'refused' ? `${verdict.first.reason}: ${verdict.first.detail}` : verdict.is;
 }
 
 function newNote(disk: Disk, pool: Pool, self: Self, erased: string | undefined): DiskNote {

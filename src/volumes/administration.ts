@@ -1,12 +1,11 @@
 import type { Disk } from '../model/disk.ts';
 import { DriverError } from '../model/errors.ts';
-import { poolsFor, type Verdict } from '../model/judge.ts';
+import { foundInWords, poolsFor, type Verdict } from '../model/judge.ts';
 import { isCalled } from '../model/match.ts';
 import type { Slice } from '../model/slice.ts';
 import type { Device } from '../pools/device.ts';
 import type { Looked } from '../pools/look.ts';
 import { readWrittenNote } from '../pools/release.ts';
-import { foundInWords } from '../pools/take.ts';
 import type { VolumesContext } from './context.ts';
 
 /** What a person asks of one disk; each answers with a sentence, and repeated with the same. */
@@ -61,11 +60,14 @@ async function uncordonDisk(context: VolumesContext, name: string): Promise<stri
   const { pools, notify } = context;
   const disk = pools.looked().find((looked) => isCalled(looked.disk, name))?.disk;
   const identity = disk?.identity ?? name;
-  if (disk === undefined && pools.cordons.of(name).is === 'absent') throw notFound(context, name);
-  await pools.cordons.lift(identity);
-  if (disk !== undefined) pools.onCordon(disk);
+  const isAbsent = pools.cordons.of(identity).is === 'absent';
+  if (disk === undefined && isAbsent) throw notFound(context, name);
   const path = disk?.path ?? 'a disk that is away';
-  notify({ notice: 'disk-uncordoned', disk: path, identity });
+  if (!isAbsent) {
+    await pools.cordons.lift(identity);
+    if (disk !== undefined) pools.onCordon(disk);
+    notify({ notice: 'disk-uncordoned', disk: path, identity });
+  }
   return `${path} (${identity}) is not cordoned: what its pool wants happens to it.`;
 }
 
