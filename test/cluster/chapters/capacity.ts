@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
+import { NODES } from '../lab/cluster.ts';
 import { kubectl } from '../lab/kubectl.ts';
 import { until } from '../lab/wait.ts';
 import { capacities, capacityOf, settled } from '../play/capacity.ts';
+import { applyClass } from '../play/classes.ts';
 import { rollOut } from '../play/driver.ts';
 import type { Namespace } from '../play/namespace.ts';
 import { hostnameOf } from '../play/node.ts';
-import { claim, pod } from '../play/objects.ts';
+import { claim, pod, STORAGE_CLASS } from '../play/objects.ts';
 import { scenario } from '../play/scenario.ts';
 import { statusOf } from '../play/status.ts';
 
@@ -44,6 +46,14 @@ describe('capacity', () => {
     await rolled;
     expect(seen.length).toBeGreaterThan(3);
     expect(new Set(seen)).toEqual(new Set([seen[0]]));
+  });
+
+  it('of a class comes and goes with the class', async () => {
+    const name = `${STORAGE_CLASS}-passing`;
+    await applyClass(name, {});
+    await until('each node has one', POLL_MS, async () => (await capacities(name)).length === NODES.length);
+    await kubectl('delete', 'storageclass', name);
+    await until('no node has one', POLL_MS, async () => (await capacities(name)).length === 0);
   });
 
   scenario('of a node without disks is none, and its pod waits in words', async (place) => {

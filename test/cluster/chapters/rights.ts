@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Account, asked, granted } from '../play/rights.ts';
 
+const REPEATS = 'when the same happens once more';
 const RARE_LIST = 'a watch begins with a list where the API server streams none';
 
 /** Granted, and perhaps not used in all of the above; each with its reason. */
@@ -10,11 +11,12 @@ const RARE: Readonly<Record<Account, Readonly<Record<string, string>>>> = {
     'list persistentvolumeclaims': RARE_LIST,
     'list storageclasses.storage.k8s.io': RARE_LIST,
     'list csistoragecapacities.storage.k8s.io': RARE_LIST,
+    'patch events': REPEATS,
   },
   'instance-store-csi-controller': {
     'list persistentvolumes': RARE_LIST,
     'list persistentvolumeclaims': RARE_LIST,
-    'patch events': 'when the same happens once more',
+    'patch events': REPEATS,
   },
 };
 

@@ -24,14 +24,14 @@ export type Capacity = {
   readonly largestBytes: bigint;
 };
 
-/** The CSIStorageCapacity objects of the usual class. */
-export async function capacities(): Promise<readonly Capacity[]> {
+/** The CSIStorageCapacity objects of a class. */
+export async function capacities(storageClass = STORAGE_CLASS): Promise<readonly Capacity[]> {
   const { items } = await get<{ items: readonly CapacityObject[] }>(
     'csistoragecapacities',
     `--namespace=${DRIVER_NAMESPACE}`,
   );
   return items
-    .filter(({ storageClassName }) => storageClassName === STORAGE_CLASS)
+    .filter(({ storageClassName }) => storageClassName === storageClass)
     .map(({ metadata, nodeTopology, capacity, maximumVolumeSize = '0' }) => ({
       name: metadata.name,
       hostname: nodeTopology.matchLabels['kubernetes.io/hostname'] ?? '',
