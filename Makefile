@@ -15,7 +15,7 @@ GENERATED := src/csi/gen/csi.ts
 BUNDLES := dist/.built
 SOURCES := $(shell find src -name '*.ts' -not -path 'src/csi/gen/*' 2>/dev/null)
 
-.PHONY: help demo build test test-fast lint format sanity image cluster cluster-shell cluster-down e2e e2e-kubernetes vm vm-shell bench bench-cluster \
+.PHONY: help demo build test test-fast lint format sanity image cluster cluster-shell cluster-down e2e e2e-kubernetes vm vm-all vm-shell bench bench-cluster \
   clean lock setup-npm setup-build setup-test setup-cluster setup-vm
 
 help: ## list the targets
@@ -64,6 +64,9 @@ e2e-kubernetes: setup-cluster $(BUNDLES) ## Kubernetes' own storage tests on suc
 
 vm: setup-vm $(BUNDLES) ## what this kernel cannot show, on Debian's own in QEMU; ACCEL=kvm where there is KVM (root)
 	@node test/run.ts vm
+
+vm-all: setup-vm $(BUNDLES) ## the same with every combination and every kill point: hours without KVM (root)
+	@VM_ALL=1 KILL_POINTS=all npm test --silent -- --selectProjects vm --runInBand --verbose
 
 vm-shell: setup-vm $(BUNDLES) ## a shell in such a machine, with disks like EC2's and the built driver (root)
 	@node test/vm/main.ts shell

@@ -106,8 +106,8 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'emulator'],
     runs: 'when asked',
-    usuallyMs: minutes(15),
-    timeoutMs: minutes(30),
+    usuallyMs: minutes(30),
+    timeoutMs: minutes(50),
   },
 ];
 

@@ -71,7 +71,7 @@ const pool = v.strictObject(
       MAPPING,
     ),
     array: v.optional(oneOf(['none']), 'none'),
-    carving: v.optional(oneOf(['partition', 'whole']), 'partition'),
+    carving: v.optional(oneOf(['partition', 'whole', 'lvm']), 'partition'),
     sanitize: v.optional(oneOf(['discard', 'zero', 'shred', 'none']), 'discard'),
     shredPasses: v.optional(
       v.pipe(v.number(PASSES), v.integer(PASSES), v.minValue(1, PASSES), v.maxValue(35, PASSES)),

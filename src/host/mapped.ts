@@ -13,7 +13,7 @@ export type Mapping = SliceNode & {
   readonly isOurs: boolean;
   /** I/O waits: whoever changed its table has not come to an end. */
   readonly isSuspended: boolean;
-  /** Kernel names of the devices that it stands on. */
+  /** Kernel names of the devices that it stands on: none where its disk was pulled, even when that is back. */
   readonly on: readonly string[];
 };
 
@@ -56,6 +56,13 @@ async function mappingAt(name: string, root: string, dev: string): Promise<Mappi
     holders: await names(join(dir, 'holders')),
     isOurs: isOurMapping(mapped),
     isSuspended: suspended === '1',
-    on: await names(join(dir, 'slaves')),
+    on: await presentOf(join(dir, 'slaves')),
   };
+}
+
+/** Links to devices stay when what they lead to has gone. */
+async function presentOf(links: string): Promise<readonly string[]> {
+  const all = await names(links);
+  const numbers = await Promise.all(all.map((name) => text(join(links, name, 'dev'))));
+  return all.filter((_, at) => numbers[at]);
 }

@@ -32,6 +32,7 @@ export async function showMapping(exec: Exec, placed: Placed): Promise<Mapping> 
   const { device } = placed;
   const volume = volumeOf(placed);
   const { name } = await physicalPartition(device);
+  await dropDead(exec, placed);
   const before = await peekMapping(placed);
   const isBehind = before.is === 'present' && kernelFact(before.value, volume, name) === 'behind';
   if (before.is === 'absent') await exec(await commandOn(device, volume, activateCommand));
@@ -43,6 +44,12 @@ export async function showMapping(exec: Exec, placed: Placed): Promise<Mapping> 
     `Logical volume ${volume.name} of ${device.disk.path}: the kernel shows ${inWords(shown)}, ` +
       `the metadata say ${volume.sizeBytes} bytes on ${name}`,
   );
+}
+
+/** What the kernel shows of a disk that was pulled stands on nothing, and stays when the disk is back. */
+async function dropDead(exec: Exec, placed: Placed): Promise<void> {
+  const shown = await peekMapping(placed);
+  if (shown.is === 'present' && shown.value.on.length === 0) await dropMapping(exec, placed);
 }
 
 function kernelFact(

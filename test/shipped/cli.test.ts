@@ -359,8 +359,8 @@ describe('a configuration', () => {
     ],
     [
       'a carving that is not there',
-      { ...KIND, pools: [{ ...POOL, carving: 'lvm' }] },
-      'pools[0].carving is "lvm", want one of partition, whole',
+      { ...KIND, pools: [{ ...POOL, carving: 'loaf' }] },
+      'pools[0].carving is "loaf", want one of partition, whole, lvm',
     ],
     [
       'a fingerprint that is none',

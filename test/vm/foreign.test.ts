@@ -128,7 +128,7 @@ describe('the shipped driver, whose pool wants every NVMe disk', () => {
     await putDisksIn();
     for (const foreign of FOREIGN) await machine.sh(foreign.make(...pathsOf(foreign)));
     before = await checksums();
-    await node.start(JSON.stringify(CONFIG));
+    await node.start(CONFIG);
     refusals = await node.refusals();
     ({ availableBytes } = await node.capacity());
     await node.stop();

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -10,12 +10,12 @@ let root: string;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'isc-mapped-'));
-  await mapping('dm-0', { 'dm/uuid': 'CRYPT-1\n', 'dm/name': 'secret\n', 'slaves/sda': '' });
+  await mapping('dm-0', { 'dm/uuid': 'CRYPT-1\n', 'dm/name': 'secret\n', 'slaves/sda/dev': '8:0\n' });
   await mapping('dm-1', {
     'dm/uuid': 'LVM-a\n',
     'dm/name': 'isc_22222222333384448555666666666666-slice_1\n',
     'dm/suspended': '1\n',
-    'slaves/nvme1n1p2': '',
+    'slaves/nvme1n1p2/dev': '259:2\n',
     'holders/loop3': '',
   });
 });
@@ -48,6 +48,12 @@ const MAPPED = {
 describe('readMapping()', () => {
   it('finds a device by its UUID under any name', async () => {
     expect(await readMapping('LVM-a', root)).toEqual({ is: 'present', value: MAPPED });
+  });
+
+  it('stands on nothing when its disk was pulled', async () => {
+    await rm(join(root, 'block/dm-1/slaves/nvme1n1p2'), { recursive: true });
+    await symlink('../../gone', join(root, 'block/dm-1/slaves/nvme1n1p2'));
+    expect(await readMapping('LVM-a', root)).toEqual({ is: 'present', value: { ...MAPPED, on: [] } });
   });
 
   it('says absent of one that is not there', async () => {

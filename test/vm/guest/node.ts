@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { call } from '../../player/client.ts';
-import { Driver } from '../../player/driver.ts';
+import { commonOptions, Driver, launcher } from '../../player/driver.ts';
 import { type Made, Player, type Wanted } from '../../player/player.ts';
 
 /**
@@ -10,12 +12,19 @@ import { type Made, Player, type Wanted } from '../../player/player.ts';
  * `machine.module()`; a new boot wants a new start().
  */
 
-const FOLDER = '/run/driver';
+const NODE = {
+  folder: '/run/driver',
+  stateDir: '/var/lib/instance-store-csi',
+  node: 'vm',
+  machine: false,
+} as const;
 /** Each disk is read for its taking, and an emulated machine reads slowly. */
 const READY_TIMEOUT_MS = 15 * 60_000;
 const LOG_LINES = 15;
 const BLOCK_BYTES = 4096;
 const POLL_MS = 200;
+
+type Environment = Readonly<Record<string, string>>;
 
 let driver: Driver | undefined;
 const player = new Player(() => running().client, '/var/lib/kubelet');
@@ -25,21 +34,22 @@ function running(): Driver {
   return driver;
 }
 
+async function spawn(config: object | undefined, env: Environment): Promise<Driver> {
+  return Driver.spawn({ ...NODE, config: config === undefined ? false : JSON.stringify(config), env });
+}
+
 /** @param config without it, the built-in pool */
-export async function start(config?: string): Promise<void> {
-  driver = await Driver.spawn({
-    folder: FOLDER,
-    config: config ?? false,
-    stateDir: '/var/lib/instance-store-csi',
-    node: 'vm',
-    machine: false,
-  });
+export async function start(config?: object, env: Environment = {}): Promise<void> {
+  driver = await spawn(config, env);
   try {
     await driver.ready(READY_TIMEOUT_MS);
   } catch (error) {
     throw new Error(await log(), { cause: error });
   }
 }
+
+/** Whether a driver was started, and has not ended since. */
+export const isRunning = (): boolean => driver !== undefined && !driver.ended();
 
 export const stop = (): Promise<void> => running().stop();
 export const kill = (): Promise<void> => running().kill();
@@ -67,6 +77,29 @@ export const unpublish = (made: Made): Promise<void> => player.unpublish(made);
 export const unstage = (made: Made): Promise<void> => player.unstage(made);
 export const remove = ({ id }: Made): Promise<void> => player.delete(id);
 export const capacity = () => player.capacity();
+
+type Finding = { readonly status: string; readonly reason: string; readonly message: string };
+
+const inWords = ({ status, reason, message }: Finding): string => `${status} ${reason}: ${message}`;
+
+/** `STATUS REASON: message` of each finding. */
+export async function health(made: Made): Promise<readonly string[]> {
+  const { volume_health } = await player.health(made);
+  return (volume_health?.health_statuses ?? []).map(inWords);
+}
+
+export async function storageHealth(): Promise<readonly string[]> {
+  const { node } = running().client;
+  const { backend_health } = await call(node, node.NodeGetStorageHealth, {});
+  return backend_health.map(inWords);
+}
+
+/** What a command of the driver's says to machines, by the configuration of the last start. */
+export async function report(...words: string[]): Promise<unknown> {
+  const argv = [...words, '--json', ...commonOptions(NODE)];
+  const { stdout } = await promisify(execFile)(launcher(), argv, { maxBuffer: 16 * 1024 ** 2 });
+  return JSON.parse(stdout);
+}
 
 /** The ids of all volumes. */
 export async function list(): Promise<readonly string[]> {
