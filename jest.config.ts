@@ -3,10 +3,10 @@ import type { Config } from 'jest';
 /** One jest project a suite: test/run.ts selects them by name. Types are stripped by Node itself. */
 const project = (
   name: string,
-  folder = `test/${name}`,
+  folders = `test/${name}/**`,
 ): Exclude<NonNullable<Config['projects']>[number], string> => ({
   displayName: name,
-  testMatch: [`<rootDir>/${folder}/**/*.test.ts`],
+  testMatch: [`<rootDir>/${folders}/*.test.ts`],
   testEnvironment: 'node',
   transform: {},
   extensionsToTreatAsEsm: ['.ts'],
@@ -16,9 +16,11 @@ const config: Config = {
   // No test passes or fails by the clock of a busy machine; a suite that hangs is ended by test/run.ts.
   testTimeout: 3_600_000,
   projects: [
-    ...['unit', 'property', 'host', 'manifests', 'image', 'shipped', 'vm'].map((name) => project(name)),
+    ...['unit', 'property', 'host', 'manifests', 'image', 'shipped'].map((name) => project(name)),
+    project('vm', 'test/vm'),
+    project('vm-lvm', 'test/vm/lvm'),
     {
-      ...project('e2e', 'test/cluster'),
+      ...project('e2e', 'test/cluster/**'),
       globalSetup: '<rootDir>/test/cluster/setup.ts',
       globalTeardown: '<rootDir>/test/cluster/teardown.ts',
     },

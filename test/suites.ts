@@ -106,8 +106,17 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'emulator'],
     runs: 'when asked',
-    usuallyMs: minutes(30),
-    timeoutMs: minutes(50),
+    usuallyMs: minutes(15),
+    timeoutMs: minutes(30),
+  },
+  {
+    name: 'vm-lvm',
+    folder: 'test/vm/lvm',
+    kind: 'jest',
+    needs: ['root', 'emulator'],
+    runs: 'when asked',
+    usuallyMs: minutes(15),
+    timeoutMs: minutes(30),
   },
 ];
 
