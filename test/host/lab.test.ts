@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
@@ -12,7 +13,7 @@ import { checksum, Lab } from './lab.ts';
 const DISK_BYTES = 64n * 1024n * 1024n;
 const LAB_MODULE = fileURLToPath(new URL('lab.ts', import.meta.url));
 
-/** A mounted partition, a bind of its node and a loop device on the whole: what a killed driver may leave. */
+/** A mounted partition, a bind of its node and a loop device on the whole, which is returned: what a killed driver may leave. */
 async function leaveThings(lab: Lab, bindPoint: string): Promise<string> {
   const device = await lab.attach(await lab.image('disk.img', DISK_BYTES));
   await run('sfdisk', ['-q', '--no-reread', '--no-tell-kernel', device], {
@@ -23,8 +24,14 @@ async function leaveThings(lab: Lab, bindPoint: string): Promise<string> {
   await mkdir(lab.path('mnt'));
   await run('mount', [`${device}p1`, lab.path('mnt')]);
   await run('mount', ['--bind', `${device}p1`, bindPoint]);
-  await run('losetup', ['--find', device]);
-  return device;
+  return (await run('losetup', ['--find', '--show', device])).trim();
+}
+
+/** The kernel counts what is attached: other tests may have a device of the same name by now, and none of this number. */
+const sequenceOf = (name: string): Promise<string> => readFile(`/sys/block/${name}/diskseq`, 'utf8');
+
+async function sequences(): Promise<readonly string[]> {
+  return Promise.all((await readLoops()).map(({ name }) => sequenceOf(name)));
 }
 
 /** Runs a lab in a process of its own that prints its folder, then stays or ends without disposing. */
@@ -67,21 +74,21 @@ describe('Lab', () => {
     await using elsewhere = await Lab.create();
     await writeFile(elsewhere.path('node'), '');
     const lab = await Lab.create();
-    const device = await leaveThings(lab, elsewhere.path('node'));
+    const stacked = await sequenceOf(basename(await leaveThings(lab, elsewhere.path('node'))));
     await lab[Symbol.asyncDispose]();
     expect(await traces(lab.folder)).toEqual([]);
     expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain(elsewhere.folder);
-    expect((await readLoops()).map(({ backing }) => backing)).not.toContain(device);
+    expect(await sequences()).not.toContain(stacked);
   });
 
   it('undoes a mount that carries the image of a disk only after the disk', async () => {
     const lab = await Lab.create();
     await mkdir(lab.path('ram'));
     await run('mount', ['-t', 'ramfs', 'none', lab.path('ram')]);
-    const device = await lab.attach(await lab.image('ram/disk.img', DISK_BYTES));
+    const disk = await sequenceOf(basename(await lab.attach(await lab.image('ram/disk.img', DISK_BYTES))));
     await lab[Symbol.asyncDispose]();
     expect(await traces(lab.folder)).toEqual([]);
-    expect((await readLoops()).map(({ name }) => `/dev/${name}`)).not.toContain(device);
+    expect(await sequences()).not.toContain(disk);
   });
 
   it.each(['SIGKILL', 'SIGINT'] as const)('is cleaned up when its process ends by %s', async (signal) => {
