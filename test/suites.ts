@@ -106,8 +106,8 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'emulator'],
     runs: 'when asked',
-    usuallyMs: minutes(15),
-    timeoutMs: minutes(30),
+    usuallyMs: minutes(20),
+    timeoutMs: minutes(45),
   },
   {
     name: 'vm-lvm',
@@ -115,8 +115,8 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'emulator'],
     runs: 'when asked',
-    usuallyMs: minutes(15),
-    timeoutMs: minutes(30),
+    usuallyMs: minutes(20),
+    timeoutMs: minutes(45),
   },
 ];
 

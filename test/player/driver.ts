@@ -26,6 +26,9 @@ export type DriverOptions = {
   readonly under?: readonly string[];
 };
 
+/** Each disk is read for its taking, on a machine that others want too, or that is emulated. */
+const READY_TIMEOUT_MS = 5 * 60_000;
+
 export class Driver {
   readonly client: CsiClient;
   readonly process: ChildProcess;
@@ -59,7 +62,7 @@ export class Driver {
     return new Driver(connect(endpoint), child, logFile);
   }
 
-  async ready(timeoutMs = 60_000): Promise<void> {
+  async ready(timeoutMs = READY_TIMEOUT_MS): Promise<void> {
     const until = Date.now() + timeoutMs;
     for (;;) {
       if (this.ended())

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TYPE_MEMBER } from '../../src/model/gpt.ts';
 import { run } from '../host/lab/tool.ts';
 import { call } from '../player/client.ts';
 import type { Driver } from '../player/driver.ts';
@@ -9,7 +10,7 @@ import { NOT_ADVERTISED } from './expected-skips.ts';
 /** What csi-sanity does not look at: each check is a sentence, and what contradicts it. */
 export type Check = { readonly name: string; readonly against: readonly string[] };
 
-const SANITIZE_TIMEOUT_MS = 60_000;
+const SANITIZE_TIMEOUT_MS = 5 * 60_000;
 const POLL_MS = 100;
 const PINO_ERROR = 50;
 const TAIL_LINES = 40;
@@ -61,12 +62,21 @@ type Table = {
   };
 };
 
-/** Every partition but the first, which bears the owner's note. */
+/** Every partition but the first, which bears the owner's note; of what LVM carves, every logical volume. */
 async function slices(device: string): Promise<readonly string[]> {
   const { partitiontable } = JSON.parse(await run('sfdisk', ['--json', device])) as Table;
-  return partitiontable.partitions
-    .filter(({ node }) => node !== `${device}p1`)
-    .map(({ node, type }) => `${node} of type ${type}`);
+  const partitions = partitiontable.partitions.filter(({ node }) => node !== `${device}p1`);
+  const [physical] = partitions.filter(({ type }) => type.toLowerCase() === TYPE_MEMBER);
+  if (physical !== undefined) return logicalVolumes(physical.node);
+  return partitions.map(({ node, type }) => `${node} of type ${type}`);
+}
+
+async function logicalVolumes(physical: string): Promise<readonly string[]> {
+  const args = ['--foreign', '--noheadings', '--options', 'lv_name,lv_tags', '--devices', physical];
+  return (await run('lvs', args))
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
 }
 
 async function lostCapacity(driver: Driver, before: bigint): Promise<readonly string[]> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Devices, GuestDisk } from '../lab/messages.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 5 * 60_000;
 const POLL_MS = 20;
 
 /** @throws when one of the disks does not appear */

@@ -20,6 +20,7 @@ const NODE = {
 } as const;
 /** Each disk is read for its taking, and an emulated machine reads slowly. */
 const READY_TIMEOUT_MS = 15 * 60_000;
+const AVAILABLE_TIMEOUT_MS = 5 * 60_000;
 const LOG_LINES = 15;
 const BLOCK_BYTES = 4096;
 const POLL_MS = 200;
@@ -78,6 +79,19 @@ export const unstage = (made: Made): Promise<void> => player.unstage(made);
 export const remove = ({ id }: Made): Promise<void> => player.delete(id);
 export const capacity = () => player.capacity();
 
+/**
+ * What is deleted is sanitized after the answer. And a probe may take too long on a machine that others want too, or
+ * that is emulated: the driver then asks again by itself.
+ */
+export async function untilAvailable(bytes: bigint): Promise<void> {
+  for (const deadline = Date.now() + AVAILABLE_TIMEOUT_MS; ; await sleep(POLL_MS)) {
+    const { availableBytes } = await player.capacity();
+    if (availableBytes >= bytes) return;
+    if (Date.now() > deadline)
+      throw new Error(`${availableBytes} bytes are available, not ${bytes}\n${await log()}`);
+  }
+}
+
 type Finding = { readonly status: string; readonly reason: string; readonly message: string };
 
 const inWords = ({ status, reason, message }: Finding): string => `${status} ${reason}: ${message}`;
@@ -106,11 +120,6 @@ export async function list(): Promise<readonly string[]> {
   const { controller } = running().client;
   const { entries } = await call(controller, controller.ListVolumes, {});
   return entries.map(({ volume }) => volume?.volume_id ?? '').toSorted();
-}
-
-/** Deleted slices are sanitized after the answer. */
-export async function untilAvailable(bytes: bigint): Promise<void> {
-  while ((await player.capacity()).availableBytes < bytes) await sleep(POLL_MS);
 }
 
 /** Where a tenant writes to a volume that is published: the device, or a file in the filesystem. */

@@ -41,6 +41,7 @@ describe('beside a host with systemd-udevd and an LVM of its own', () => {
       `vgcreate host ${machine.pathOf(hosts)}; lvcreate --yes -L 64m -n data host; vgchange -an host`,
     );
     await node.start(CONFIG);
+    await node.untilAvailable(1n);
     block = await node.create({ name: 'pvc-block', sizeBytes: 128n * MIB, access: 'block' });
     await node.stage(block);
     const path = await deviceAt(machine, await node.publish(block));

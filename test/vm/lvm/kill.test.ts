@@ -69,7 +69,8 @@ describe('a driver that is killed while it works with logical volumes', () => {
   /** Ends with everything as it is after an undisturbed node. */
   async function live(env: Readonly<Record<string, string>>): Promise<void> {
     await node.start(CONFIG, env).catch(() => surely(() => node.start(CONFIG)));
-    const free = await node.capacity();
+    await surely(() => node.untilAvailable(1n));
+    const free = await surely(() => node.capacity());
     const wanted = { name: 'pvc-1', sizeBytes: 16n * MIB, access: 'ext4' } as const;
     const made: Made = await surely(() => node.create(wanted));
     await surely(() => node.stage(made));

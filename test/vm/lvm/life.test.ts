@@ -66,6 +66,7 @@ describe('slices that are logical volumes', () => {
       machine.disk({ serial, sizeBytes: 768n * MIB, kind: { is: 'nvme' }, writeCache: true });
     [ours, foreign] = [await disk('OURS1'), await disk('FOREIGN')];
     await boot(ours, foreign);
+    await node.untilAvailable(1n);
   });
 
   afterAll(() => machine[Symbol.asyncDispose]());
