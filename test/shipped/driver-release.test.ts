@@ -103,10 +103,13 @@ describe('cordon', () => {
     await done(node.ask('cordon', small));
     expect((await node.ask('cordon', large)).stderr).toContain('it is not ours and no pool matches it');
     await first.stop();
-    await node.start([only]);
+    const second = await node.start([only]);
     expect(await verdictOf(small)).toBe('cordoned');
-    await done(node.ask('uncordon', small));
+    for (const _again of [false, true])
+      expect(await done(node.ask('uncordon', small))).toContain('is not cordoned');
     expect(await verdictOf(small)).toBe('owned by pool fast');
+    await second.stop();
+    expect((await readFile(second.logFile, 'utf8')).match(/"disk-uncordoned"/g)).toHaveLength(1);
   });
 
   it('puts nothing new on any disk while the file of cordons is not what the driver wrote, and says so', async () => {
