@@ -4,20 +4,11 @@ import type * as Node from '../guest/node.ts';
 import type { Disk } from '../lab/disk.ts';
 import { Machine, type Remote } from '../lab/machine.ts';
 import { deviceAt, lvmIn } from '../lab/tenant.ts';
+import { configuration } from './lab.ts';
 
 const MIB = 1024n ** 2n;
 
-const CONFIG = {
-  apiVersion: 'instance-store.csi.dev/v1alpha1',
-  kind: 'DriverConfiguration',
-  pools: [
-    {
-      name: 'fast',
-      disks: { match: [{ serial: 'OURS*' }], minSize: '64Mi' },
-      carving: 'lvm',
-    },
-  ],
-};
+const CONFIG = configuration('discard');
 
 describe('beside a host with systemd-udevd and an LVM of its own', () => {
   let machine: Machine;

@@ -5,6 +5,7 @@ import type { Made } from '../../player/player.ts';
 import type * as Node from '../guest/node.ts';
 import type { Disk } from '../lab/disk.ts';
 import { Machine, type Remote } from '../lab/machine.ts';
+import { AS_DRIVER, configuration } from './lab.ts';
 
 /**
  * A volume's life on a device that LVM carves, from a blank disk on, with the driver killed once at a random point of
@@ -12,23 +13,10 @@ import { Machine, type Remote } from '../lab/machine.ts';
  */
 
 const MIB = 1024n ** 2n;
-/** The host's LVM answers of our groups only to who says to be us. */
-const AS_DRIVER = `--config 'global/system_id_source="lvmlocal" local/system_id="instance-store-csi"'`;
 const STATE = '/var/lib/instance-store-csi';
 const { KILL_POINTS = '2', KILL_SEED = `${Math.floor(Math.random() * 2 ** 31)}` } = process.env;
 
-const CONFIG = {
-  apiVersion: 'instance-store.csi.dev/v1alpha1',
-  kind: 'DriverConfiguration',
-  pools: [
-    {
-      name: 'fast',
-      disks: { match: [{ serial: 'OURS*' }], minSize: '64Mi' },
-      carving: 'lvm',
-      sanitize: 'zero',
-    },
-  ],
-};
+const CONFIG = configuration('zero');
 
 describe('a driver that is killed while it works with logical volumes', () => {
   let machine: Machine;

@@ -4,26 +4,14 @@ import type * as Node from '../guest/node.ts';
 import type { Disk } from '../lab/disk.ts';
 import { Machine, type Remote } from '../lab/machine.ts';
 import { deviceAt, lvmIn } from '../lab/tenant.ts';
+import { AS_DRIVER, configuration } from './lab.ts';
 
 const MIB = 1024n ** 2n;
 const SMALL_BYTES = 40n * MIB;
-/** The host's LVM answers of our groups only to who says to be us. */
-const AS_DRIVER = `--config 'global/system_id_source="lvmlocal" local/system_id="instance-store-csi"'`;
 const NODE = new URL('../guest/node.ts', import.meta.url);
 
 /** Deleted volumes leave their bytes, which is when others must not read them. */
-const CONFIG = {
-  apiVersion: 'instance-store.csi.dev/v1alpha1',
-  kind: 'DriverConfiguration',
-  pools: [
-    {
-      name: 'fast',
-      disks: { match: [{ serial: 'OURS*' }], minSize: '64Mi' },
-      carving: 'lvm',
-      sanitize: 'none',
-    },
-  ],
-};
+const CONFIG = configuration('none');
 
 type Status = {
   readonly disks: readonly { readonly disk: string; readonly verdict: string; readonly unread?: string }[];
