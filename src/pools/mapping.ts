@@ -1,7 +1,7 @@
 import type { Exec } from '../host/exec.ts';
 import { activateCommand, deactivateCommand, parseDeactivated, refreshCommand } from '../host/lvm.ts';
 import { type Mapping, readMapping, readMappingsOn } from '../host/mapped.ts';
-import type { Answer } from '../model/answer.ts';
+import { ABSENT, type Answer } from '../model/answer.ts';
 import { DriverError } from '../model/errors.ts';
 import { type LogicalVolume, mappingUuid } from '../model/group.ts';
 import { type MappingDecision, type MappingFacts, reconcileMapping } from '../model/reconcile-mapping.ts';
@@ -32,8 +32,7 @@ export async function showMapping(exec: Exec, placed: Placed): Promise<Mapping> 
   const { device } = placed;
   const volume = volumeOf(placed);
   const { name } = await physicalPartition(device);
-  await dropDead(exec, placed);
-  const before = await peekMapping(placed);
+  const before = await peekLiving(exec, placed);
   const isBehind = before.is === 'present' && kernelFact(before.value, volume, name) === 'behind';
   if (before.is === 'absent') await exec(await commandOn(device, volume, activateCommand));
   if (isBehind) await exec(await commandOn(device, volume, refreshCommand));
@@ -46,10 +45,12 @@ export async function showMapping(exec: Exec, placed: Placed): Promise<Mapping> 
   );
 }
 
-/** What the kernel shows of a disk that was pulled stands on nothing, and stays when the disk is back. */
-async function dropDead(exec: Exec, placed: Placed): Promise<void> {
+/** What the kernel shows of a disk that was pulled stands on nothing, stays when the disk is back, and is dropped here. */
+async function peekLiving(exec: Exec, placed: Placed): Promise<Answer<Mapping>> {
   const shown = await peekMapping(placed);
-  if (shown.is === 'present' && shown.value.on.length === 0) await dropMapping(exec, placed);
+  if (shown.is !== 'present' || shown.value.on.length > 0) return shown;
+  await dropMapping(exec, placed);
+  return ABSENT;
 }
 
 function kernelFact(
