@@ -51,6 +51,8 @@ export class Agent {
   async #listen(): Promise<void> {
     try {
       for await (const reply of decode<Reply>(this.#socket)) this.#take(reply);
+    } catch {
+      // A machine whose power is cut need not end its line: whoever waits hears of it.
     } finally {
       for (const { reject } of this.#waiting.values())
         reject(new GuestError('the machine ended before it answered'));

@@ -17,7 +17,8 @@ import { run } from './tool.ts';
 const JANITOR = new URL('janitor.ts', import.meta.url);
 
 /** Generous: what is emulated beside other work takes many times what it takes alone. */
-const BOOT_TIMEOUT_MS = 10 * 60_000;
+const BOOT_TIMEOUT_MS = 5 * 60_000;
+const BOOTS_MAX = 3;
 const END_TIMEOUT_MS = 5 * 60_000;
 const JOB_TIMEOUT_MS = 20 * 60_000;
 const DAY_MS = 24 * 60 * 60_000;
@@ -32,6 +33,8 @@ export type MachineOptions = {
   /** All that programs and modules in the guest print. */
   readonly onOutput?: (text: string) => void;
 };
+
+class LateError extends Error {}
 
 type Job = { readonly timeoutMs?: number };
 
@@ -99,15 +102,29 @@ export class Machine implements AsyncDisposable {
     return Disk.create(this.folder, options);
   }
 
-  /** Resolves when every disk is there. Their order is the order in which the guest's kernel meets them. */
+  /**
+   * Resolves when every disk is there. Their order is the order in which the guest's kernel meets them. An emulated guest
+   * stands still now and then before anything that is tested runs in it: then its power is cut, and it is booted again.
+   */
   async boot(disks: readonly Disk[]): Promise<void> {
     if (this.#boot !== undefined) throw new Error('Cannot boot the machine: it is running');
+    for (let boots = 1; this.#boot === undefined; boots += 1) {
+      try {
+        this.#boot = await this.#start(disks);
+      } catch (error) {
+        if (!(error instanceof LateError) || boots === BOOTS_MAX) throw error;
+        console.warn(`The machine is booted again: ${error.message}`);
+      }
+    }
+  }
+
+  async #start(disks: readonly Disk[]): Promise<Boot> {
     const { udev = false, memoryMib = 2048, cpus = 2 } = this.#options;
     const { folder } = this;
     const hardware = { image: readyImage(), folder, kept: this.#kept, disks, udev, memoryMib, cpus };
     const emulator = await Emulator.start(hardware, (text) => this.#hear(text));
     try {
-      this.#boot = await this.#within('boot', BOOT_TIMEOUT_MS, this.#begin(emulator, disks));
+      return await this.#within('boot', BOOT_TIMEOUT_MS, this.#begin(emulator, disks));
     } catch (error) {
       await emulator.cut(Math.random);
       throw error;
@@ -214,13 +231,15 @@ export class Machine implements AsyncDisposable {
   async #within<T>(what: string, timeoutMs: number, work: Promise<T>): Promise<T> {
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(
-      () => late.reject(new Error(`${what}: not done after ${timeoutMs / 1000} s`)),
+      () => late.reject(new LateError(`${what}: not done after ${timeoutMs / 1000} s`)),
       timeoutMs,
     );
     try {
       return await Promise.race([work, late.promise]);
     } catch (error) {
-      (error as Error).message += `\nThe guest's last words:\n${this.#output}\n${await this.#consoleTail()}`;
+      const kernel = await this.#consoleTail();
+      (error as Error).message +=
+        `\nThe guest's kernel:\n${kernel}\nThe guest's last words:\n${this.#output}`;
       throw error;
     } finally {
       clearTimeout(timer);

@@ -21,7 +21,8 @@ export type Hardware = {
  * it translates each process anew, which is five times slower.
  */
 const KERNEL_ARGUMENTS = [
-  ...['console=ttyS0', 'quiet', 'panic=-1', 'mitigations=off', 'nokaslr', 'norandmaps', 'init_on_alloc=0'],
+  ...['console=ttyS0', 'loglevel=5', 'panic=-1'],
+  ...['mitigations=off', 'nokaslr', 'norandmaps', 'init_on_alloc=0'],
   'random.trust_cpu=on',
   // By which a clock is set at boot must not be what runs late on a busy machine: the guest's time ran tenfold then.
   ...['clocksource=hpet', 'tsc=unstable', 'no_timer_check'],
