@@ -26,7 +26,7 @@ RUN node build.mjs && sed -i '1i #!/usr/bin/node' dist/instance-store-csi.mjs &&
 FROM ${BASE_IMAGE} AS tools
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      binutils btrfs-progs coreutils e2fsprogs fdisk libstdc++6 lvm2 mount util-linux xfsprogs \
+      binutils btrfs-progs coreutils e2fsprogs fdisk libstdc++6 lvm2 mdadm mount util-linux xfsprogs \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /node/node_modules/.bin/node /usr/bin/node
 RUN strip --strip-unneeded /usr/bin/node
@@ -35,7 +35,7 @@ RUN pick-programs /picked \
       node \
       blkdiscard blkid delpart flock mount partx resizepart setpriv sfdisk umount wipefs \
       dd stat \
-      lvm \
+      dmsetup lvm mdadm \
       btrfs e2fsck mkfs.btrfs mkfs.ext4 mkfs.xfs resize2fs xfs_growfs \
  && ln -s /app/instance-store-csi.mjs /picked/usr/bin/instance-store-csi
 

@@ -63,10 +63,10 @@ e2e-kubernetes: setup-cluster $(BUNDLES) ## Kubernetes' own storage tests on suc
 	@node test/cluster/upstream/run.ts $(FOCUS)
 
 vm: setup-vm $(BUNDLES) ## what this kernel cannot show, on Debian's own in QEMU; ACCEL=kvm where there is KVM (root)
-	@node test/run.ts vm vm-lvm
+	@node test/run.ts vm vm-lvm vm-arrays
 
 vm-all: setup-vm $(BUNDLES) ## the same with every combination and every kill point: hours without KVM (root)
-	@VM_ALL=1 KILL_POINTS=all npm test --silent -- --selectProjects vm vm-lvm --runInBand --verbose
+	@VM_ALL=1 KILL_POINTS=all npm test --silent -- --selectProjects vm vm-lvm vm-arrays --runInBand --verbose
 
 vm-shell: setup-vm $(BUNDLES) ## a shell in such a machine, with disks like EC2's and the built driver (root)
 	@node test/vm/main.ts shell

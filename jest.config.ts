@@ -19,6 +19,7 @@ const config: Config = {
     ...['unit', 'property', 'host', 'manifests', 'image', 'shipped'].map((name) => project(name)),
     project('vm', 'test/vm'),
     project('vm-lvm', 'test/vm/lvm'),
+    project('vm-arrays', 'test/vm/arrays'),
     {
       ...project('e2e', 'test/cluster/**'),
       globalSetup: '<rootDir>/test/cluster/setup.ts',

@@ -118,6 +118,15 @@ export const SUITES: readonly Suite[] = [
     usuallyMs: minutes(20),
     timeoutMs: minutes(45),
   },
+  {
+    name: 'vm-arrays',
+    folder: 'test/vm/arrays',
+    kind: 'jest',
+    needs: ['root', 'emulator'],
+    runs: 'when asked',
+    usuallyMs: minutes(15),
+    timeoutMs: minutes(30),
+  },
 ];
 
 export type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };

@@ -1,13 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { parseDocument } from 'yaml';
-import { MIB, parseSize } from '../model/bytes.ts';
+import { MEMBERS_MAX, MEMBERS_MIN } from '../model/array.ts';
+import { KIB, MIB, parseSize } from '../model/bytes.ts';
+import { parseDuration } from '../model/duration.ts';
 import { DriverError, messageOf } from '../model/errors.ts';
 import {
   type Configuration,
+  DEFAULT_CHUNK_BYTES,
   DEFAULT_CONFIGURATION,
   DEFAULT_MIN_SIZE_BYTES,
+  DEFAULT_SETTLE_MS,
   type Pool,
+  RAID_LEVELS,
 } from '../model/pool.ts';
 
 /** /etc/instance-store-csi/config.yaml: decoded strictly, as a misspelt key must not become a taken disk. */
@@ -18,13 +23,23 @@ const POOL_NAME = /^[a-z0-9]([a-z0-9-]{0,23}[a-z0-9])?$/;
 
 /** Every message below ends the sentence "FIELD is FOUND, want …". */
 
-const sizeOf = (what: string, leastBytes = 0n) =>
+const sizeOf = (what: string, fits: (bytes: bigint) => boolean = () => true) =>
   v.pipe(
     v.string(what),
-    v.check((text) => (parseSize(text) ?? -1n) >= leastBytes, what),
+    v.check((text) => {
+      const bytes = parseSize(text);
+      return bytes !== undefined && fits(bytes);
+    }, what),
     v.transform((text) => parseSize(text) ?? 0n),
   );
 const size = sizeOf('a size such as 10Gi or 500M');
+
+const DURATION = 'a duration such as 60s or 5m';
+const duration = v.pipe(
+  v.string(DURATION),
+  v.check((text) => parseDuration(text) !== undefined, DURATION),
+  v.transform((text) => parseDuration(text) ?? 0),
+);
 
 const TEXT = 'text in quotes';
 const text = v.pipe(v.string(TEXT), v.nonEmpty(TEXT));
@@ -51,8 +66,10 @@ const match = v.pipe(
 const NAME = 'at most 25 of a-z, 0-9 and "-", with a letter or digit at both ends';
 const FINGERPRINT = 'the fingerprint that `why DISK` prints';
 const PASSES = 'a number from 1 to 35';
+const COUNT = `a number from ${MEMBERS_MIN} to ${MEMBERS_MAX}`;
 
-const rate = sizeOf('a size of at least 1Mi, which is sanitized in a second', MIB);
+const rate = sizeOf('a size of at least 1Mi, which is sanitized in a second', (bytes) => bytes >= MIB);
+const chunk = sizeOf('a power of two from 4Ki to 64Mi', isChunk);
 
 const eraseAndTake = v.strictObject(
   { disk: text, found: v.pipe(v.string(FINGERPRINT), v.regex(/^[0-9a-f]{64}$/, FINGERPRINT)) },
@@ -66,11 +83,21 @@ const pool = v.strictObject(
       {
         match: v.pipe(v.array(match, 'a list of lines'), v.nonEmpty('a line, as no disk would be taken')),
         minSize: v.optional(size),
+        count: v.optional(
+          v.pipe(
+            v.number(COUNT),
+            v.integer(COUNT),
+            v.minValue(MEMBERS_MIN, COUNT),
+            v.maxValue(MEMBERS_MAX, COUNT),
+          ),
+        ),
+        settle: v.optional(duration),
         eraseAndTake: v.optional(v.array(eraseAndTake, 'a list'), []),
       },
       MAPPING,
     ),
-    array: v.optional(oneOf(['none']), 'none'),
+    array: v.optional(oneOf(['none', ...RAID_LEVELS]), 'none'),
+    chunk: v.optional(chunk),
     carving: v.optional(oneOf(['partition', 'whole', 'lvm']), 'partition'),
     sanitize: v.optional(oneOf(['discard', 'zero', 'shred', 'none']), 'discard'),
     shredPasses: v.optional(
@@ -80,6 +107,10 @@ const pool = v.strictObject(
   },
   MAPPING,
 );
+
+function isChunk(bytes: bigint): boolean {
+  return bytes >= 4n * KIB && bytes <= 64n * MIB && (bytes & (bytes - 1n)) === 0n;
+}
 
 const file = v.strictObject(
   {
@@ -115,23 +146,45 @@ function parseConfiguration(source: string, name: string): Configuration {
   if (syntax !== undefined) throw wrong(name, syntax.message.trimEnd());
   const decoded = v.safeParse(file, document.toJS());
   if (!decoded.success) throw wrong(name, decoded.issues.map(issueInWords).join('; '));
-  const idle = decoded.output.pools.findIndex(
-    (one) => one.shredPasses !== undefined && one.sanitize !== 'shred',
-  );
-  if (idle >= 0) throw wrong(name, `pools[${idle}].shredPasses is for sanitize: shred alone`);
-  const unpaced = decoded.output.pools.findIndex(
-    (one) => one.sanitizeBytesPerSecond !== undefined && one.sanitize === 'none',
-  );
-  if (unpaced >= 0)
-    throw wrong(name, `pools[${unpaced}].sanitizeBytesPerSecond slows nothing down with sanitize: none`);
+  const idle = decoded.output.pools.flatMap(idleKeys);
+  if (idle.length > 0) throw wrong(name, idle.join('; '));
   const pools = decoded.output.pools.map(toPool);
   const overlap = overlapOf(pools);
   if (overlap !== undefined) throw wrong(name, overlap);
   return { pools, orphans: decoded.output.orphans };
 }
 
-function toPool(found: v.InferOutput<typeof pool>): Pool {
-  const { name, disks, array, carving, sanitize, shredPasses, sanitizeBytesPerSecond } = found;
+type Written = v.InferOutput<typeof pool>;
+
+/** Keys that would do nothing where they stand, and so are not what somebody meant. */
+function idleKeys(written: Written, at: number): readonly string[] {
+  const { disks, array, chunk, sanitize, shredPasses, sanitizeBytesPerSecond } = written;
+  const stripes = array === 'raid0' || array === 'raid10';
+  const rules: readonly (readonly [unknown, boolean, string])[] = [
+    [shredPasses, sanitize === 'shred', 'shredPasses is for sanitize: shred alone'],
+    [
+      sanitizeBytesPerSecond,
+      sanitize !== 'none',
+      'sanitizeBytesPerSecond slows nothing down with sanitize: none',
+    ],
+    [disks.count, array !== 'none', 'disks.count is for arrays; array is none'],
+    [disks.settle, array !== 'none', 'disks.settle is for arrays; array is none'],
+    [chunk, stripes, `chunk is for raid0 and raid10; array is ${array}`],
+  ];
+  return rules.flatMap(([given, isOfUse, words]) =>
+    given !== undefined && !isOfUse ? [`pools[${at}].${words}`] : [],
+  );
+}
+
+function raidOf({ disks, array, chunk }: Written): Pool['array'] {
+  if (array === 'none') return 'none';
+  const settleMs = disks.settle ?? DEFAULT_SETTLE_MS;
+  const chunkBytes = array === 'raid1' ? 0n : (chunk ?? DEFAULT_CHUNK_BYTES);
+  return { level: array, count: disks.count, settleMs, chunkBytes };
+}
+
+function toPool(written: Written): Pool {
+  const { name, disks, carving, sanitize, shredPasses, sanitizeBytesPerSecond } = written;
   return {
     name,
     match: disks.match.map((line) =>
@@ -139,7 +192,7 @@ function toPool(found: v.InferOutput<typeof pool>): Pool {
     ),
     minSizeBytes: disks.minSize ?? DEFAULT_MIN_SIZE_BYTES,
     eraseAndTake: disks.eraseAndTake,
-    array,
+    array: raidOf(written),
     carving,
     sanitize:
       sanitize === 'shred'

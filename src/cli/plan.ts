@@ -2,7 +2,16 @@ import { describeStep } from '../model/step.ts';
 import { planDisks, planMappings } from '../pools/plan.ts';
 import { planVolumes, reconcileVolumes } from '../volumes/reconcile.ts';
 import type { Report, Situation } from './situation.ts';
-import { cordonOfOurs, disksOf, marksHere, row, section, shownSlices, verdictInWords } from './view.ts';
+import {
+  cordonOfOurs,
+  disksOf,
+  isLeft,
+  marksHere,
+  row,
+  section,
+  shownSlices,
+  verdictInWords,
+} from './view.ts';
 
 /** `plan`: the very steps that the driver would run now, and the disks that it would leave alone. */
 export function planReport(situation: Situation): Report {
@@ -10,6 +19,7 @@ export function planReport(situation: Situation): Report {
   const findings = reconcileVolumes(situation.records, seen, marksHere(situation));
   const steps = [
     ...planDisks(situation.look),
+    ...situation.arrays.steps,
     ...situation.owned.flatMap(({ device, mappings }) => planMappings(device, mappings)),
     ...planVolumes(findings, seen, situation.records),
   ];
@@ -17,8 +27,8 @@ export function planReport(situation: Situation): Report {
     const { disk, verdict } = looked;
     const cordon = cordonOfOurs(situation, looked);
     const words = cordon === undefined ? '' : `, ${cordon}`;
-    const isLeft = verdict.is === 'refused' || cordon !== undefined;
-    return isLeft ? [{ disk: disk.path, verdict: `${verdictInWords(verdict)}${words}` }] : [];
+    const isAlone = verdict.is === 'refused' || cordon !== undefined || isLeft(situation, looked);
+    return isAlone ? [{ disk: disk.path, verdict: `${verdictInWords(situation, looked)}${words}` }] : [];
   });
   return {
     lines: [

@@ -6,12 +6,14 @@ import { type Carved, NOTHING_CARVED } from '../model/carved.ts';
 import { cordonInWords } from '../model/cordon.ts';
 import { messageOf } from '../model/errors.ts';
 import { type Configuration, DRIVER_NAME, type Self } from '../model/pool.ts';
+import { type ArrayView, isServable, memberDisks } from '../pools/arrays.ts';
 import type { PoolsContext } from '../pools/context.ts';
 import { readCordons } from '../pools/cordons.ts';
 import { Device, type Placed } from '../pools/device.ts';
 import { type Look, type Looked, look } from '../pools/look.ts';
 import { compareMappings } from '../pools/mapping.ts';
 import { differenceOf } from '../pools/plan.ts';
+import { planArrays } from '../pools/plan-arrays.ts';
 import { peekSlice, readCarved } from '../pools/slices.ts';
 import { readRecords } from '../volumes/records.ts';
 import type { Options, OwnCommand } from './options.ts';
@@ -40,24 +42,35 @@ export async function report(
     readRecords(options.stateDir),
     readDeviceWork(),
   ]);
-  const owned = await ownedDisks(context, seen);
-  const situation: Situation = { context, look: seen, owned, records, broken, work };
+  const arrays = planArrays(seen, configuration.pools, () => true);
+  const owned = await ownedDisks(context, seen, arrays.arrays);
+  const situation: Situation = { context, look: seen, arrays, owned, records, broken, work };
   const { lines, value } = await REPORTS[command](situation, subject ?? '');
   return options.json ? `${JSON.stringify(value, bigintAsText, 2)}\n` : `${lines.join('\n')}\n`;
 }
 
-async function ownedDisks(context: PoolsContext, seen: Look): Promise<readonly OwnedDisk[]> {
-  const owned = await Promise.all(disksOf({ look: seen }).map((looked) => ownedDisk(context, looked)));
+async function ownedDisks(
+  context: PoolsContext,
+  seen: Look,
+  arrays: readonly ArrayView[],
+): Promise<readonly OwnedDisk[]> {
+  const served = disksOf({ look: seen }).filter((looked) => isServable(looked, arrays));
+  const owned = await Promise.all(served.map((looked) => ownedDisk(context, looked, arrays)));
   return owned.filter((one) => one !== undefined);
 }
 
-async function ownedDisk(context: PoolsContext, looked: Looked): Promise<OwnedDisk | undefined> {
+async function ownedDisk(
+  context: PoolsContext,
+  looked: Looked,
+  arrays: readonly ArrayView[],
+): Promise<OwnedDisk | undefined> {
   const { disk, verdict } = looked;
   if (verdict.is !== 'owned') return undefined;
   const { note, table } = verdict.mark;
-  const differs = differenceOf(note, disk, context.configuration.pools);
+  const members = memberDisks(disk, arrays);
+  const differs = differenceOf(note, disk, members, context.configuration.pools);
   const deviceWith = (carved: Carved) => {
-    const device = new Device(disk, note, table, carved, differs);
+    const device = new Device({ disk, members, note, table, carved, differs });
     device.cordoned = cordonInWords(context.cordons.of(disk.identity));
     return device;
   };

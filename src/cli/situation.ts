@@ -5,12 +5,15 @@ import type { PoolsContext } from '../pools/context.ts';
 import type { Device } from '../pools/device.ts';
 import type { Look, Looked } from '../pools/look.ts';
 import type { MappingFinding } from '../pools/mapping.ts';
+import type { ArrayPlan } from '../pools/plan-arrays.ts';
 import type { SeenSlice } from '../volumes/reconcile.ts';
 
 /** What the reading commands start from: disks and records as they are now. Nothing is written, no driver is asked. */
 export type Situation = {
   readonly context: PoolsContext;
   readonly look: Look;
+  /** As if nothing more were to come. */
+  readonly arrays: ArrayPlan;
   /** In the order of their disks' names, `loop4` before `loop12`. */
   readonly owned: readonly OwnedDisk[];
   readonly records: readonly VolumeRecord[];

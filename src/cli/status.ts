@@ -1,10 +1,11 @@
 import { formatBytes, maxOf } from '../model/bytes.ts';
 import { reconcileVolumes } from '../volumes/reconcile.ts';
 import type { Report, Situation } from './situation.ts';
+import { arrayLines, arrayRows } from './status-arrays.ts';
 import {
   capacityOf,
   cordonOfOurs,
-  DECISION_IN_WORDS,
+  decisionInWords,
   disksOf,
   marksHere,
   mountTargets,
@@ -22,16 +23,18 @@ export function statusReport(situation: Situation): Report {
     disk: looked.disk.path,
     sizeBytes: looked.disk.sizeBytes,
     identity: looked.disk.identity,
-    verdict: verdictInWords(looked.verdict),
+    verdict: verdictInWords(situation, looked),
     cordon: cordonOfOurs(situation, looked),
     unread: situation.owned.find((owned) => owned.looked === looked)?.unreadWhy,
   }));
+  const arrays = arrayRows(situation);
   const volumes = volumeRows(situation);
   const quarantined = quarantineRows(situation);
   const value = {
     node: situation.context.self.node,
     pools,
     disks,
+    arrays,
     volumes,
     quarantined,
     setAside: situation.broken,
@@ -48,15 +51,17 @@ type Status = {
     readonly cordon: string | undefined;
     readonly unread: string | undefined;
   }[];
+  readonly arrays: ReturnType<typeof arrayRows>;
   readonly volumes: ReturnType<typeof volumeRows>;
   readonly quarantined: ReturnType<typeof quarantineRows>;
   readonly setAside: readonly string[];
 };
 
-function linesOf({ pools, disks, volumes, quarantined, setAside }: Status): readonly string[] {
+function linesOf({ pools, disks, arrays, volumes, quarantined, setAside }: Status): readonly string[] {
   return [
     ...section('Pools', pools.map(poolLine), 'none configured'),
     ...section('Disks', disks.map(diskLine), 'none'),
+    ...arrayLines(arrays),
     ...section('Volumes', volumes.map(volumeLine), 'none'),
     ...section(
       'In quarantine, to be sanitized before they are capacity again',
@@ -117,7 +122,7 @@ function volumeRows(situation: Situation) {
   return reconcileVolumes(situation.records, seen, marksHere(situation)).map(({ handle, decided }) => {
     const found = seen.find(({ slice }) => slice.id === handle && slice.state !== 'quarantine');
     const record = situation.records.find((one) => one.handle === handle);
-    const decision = DECISION_IN_WORDS[decided.decision];
+    const decision = decisionInWords(situation, decided, record);
     return {
       handle,
       name: record?.name,

@@ -1,7 +1,8 @@
 import { arrayIdentity } from '../model/array.ts';
 import { cordonInWords } from '../model/cordon.ts';
-import type { Verdict } from '../model/judge.ts';
 import type { VolumeDecision } from '../model/reconcile.ts';
+import type { VolumeRecord } from '../model/record.ts';
+import type { Decided } from '../model/rows.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { Looked } from '../pools/look.ts';
 import { mountsOfNode } from '../volumes/mounts.ts';
@@ -34,8 +35,16 @@ export function mountTargets({ look }: Situation, { node }: ShownSlice): readonl
   return [...new Set(mountsOfNode(node, look.uses.mounts).map(({ target }) => target))];
 }
 
+/** A blank disk that no array is made of now. */
+export function isLeft({ arrays }: Situation, looked: Looked): boolean {
+  return arrays.left.some((one) => one.looked === looked);
+}
+
 /** `owned by pool fast`, `blank, to be taken for pool fast`, `refused: mounted (/mnt (ext4 on /dev/sdb1))`. */
-export function verdictInWords(verdict: Verdict): string {
+export function verdictInWords({ arrays }: Situation, looked: Looked): string {
+  const { verdict } = looked;
+  const left = arrays.left.find((one) => one.looked === looked);
+  if (left !== undefined) return `blank, ${left.why}`;
   switch (verdict.is) {
     case 'owned':
       return `owned by pool ${verdict.mark.note.pool}`;
@@ -59,8 +68,18 @@ export function cordonOfOurs({ context }: Situation, { disk, verdict }: Looked):
   return verdict.is === 'refused' ? undefined : cordonInWords(context.cordons.of(disk.identity));
 }
 
-/** What becomes of a volume, by its records and slices alone. */
-export const DECISION_IN_WORDS: { readonly [D in VolumeDecision]: string } = {
+/** What becomes of a volume, by its records and slices alone, and by what its array lacks. */
+export function decisionInWords(
+  { arrays }: Situation,
+  { decision }: Decided<VolumeDecision>,
+  record: VolumeRecord | undefined,
+): string {
+  const array = arrays.arrays.find(({ uuid }) => uuid === record?.mark);
+  const isLost = decision === 'wait' && array?.decided.decision === 'lost';
+  return isLost ? 'DATA LOSS: its array lacks a disk' : DECISION_IN_WORDS[decision];
+}
+
+const DECISION_IN_WORDS: { readonly [D in VolumeDecision]: string } = {
   nothing: '',
   serve: 'served',
   commit: 'served',

@@ -1,8 +1,11 @@
 import { probeDisk } from '../host/probe.ts';
+import { arrayIdentity } from '../model/array.ts';
 import { formatBytes } from '../model/bytes.ts';
 import { cordonInWords } from '../model/cordon.ts';
 import type { Disk } from '../model/disk.ts';
 import { type Finding, poolsFor, type Refusal, type Verdict, WAIVED_BY_FINGERPRINT } from '../model/judge.ts';
+import { healthOf } from '../pools/array-health.ts';
+import type { Member } from '../pools/arrays.ts';
 import type { Looked } from '../pools/look.ts';
 import type { OwnedDisk, Report, ShownSlice, Situation } from './situation.ts';
 import { labelled, verdictInWords } from './view.ts';
@@ -42,7 +45,7 @@ export async function whyDisk(situation: Situation, looked: Looked): Promise<Rep
   const used = [...usage.mounts, ...usage.swaps, ...usage.holders];
   const pools = poolsFor(disk, situation.context.configuration.pools).map(({ name }) => name);
   const lines = [
-    `${disk.path}: ${verdictInWords(verdict)}`,
+    `${disk.path}: ${verdictInWords(situation, looked)}`,
     ...labelled('identity', [disk.identity ?? 'none']),
     ...labelled('device', [
       `${formatBytes(disk.sizeBytes)}, ${disk.transport}, model "${disk.model}", serial "${disk.serial}"`,
@@ -52,6 +55,7 @@ export async function whyDisk(situation: Situation, looked: Looked): Promise<Rep
       .filter((owned) => owned.looked === looked)
       .flatMap((owned) => markLines(situation, owned)),
     ...labelled('cordon', cordon === undefined ? [] : [`${cordon}: nothing new is put on it`]),
+    ...arrayLines(situation, looked),
     ...labelled('used by', used),
     ...findings.flatMap(({ reason, detail }, at) =>
       labelled(at === 0 ? 'because' : 'also', [`${reason}: ${detail}`, ADVICE[reason]]),
@@ -83,6 +87,28 @@ function markLines(situation: Situation, { device, slices, unreadWhy }: OwnedDis
       slices.map((seen) => sliceLine(situation, seen)),
     ),
   ];
+}
+
+/** The array that a disk is a part of, or is. */
+function arrayLines({ arrays }: Situation, looked: Looked): readonly string[] {
+  const array = arrays.arrays.find(
+    (one) => one.looked === looked || [...one.members, ...one.former].some((part) => isOrHas(part, looked)),
+  );
+  if (array === undefined) return [];
+  const { uuid, note, members, former, decided } = array;
+  const at = members.findIndex((member) => isOrHas(member, looked));
+  const role =
+    array.looked === looked
+      ? `is the ${note.array} ${arrayIdentity(uuid)} of ${members.length} disks`
+      : former.includes(looked)
+        ? `was a part of ${arrayIdentity(uuid)} and was replaced: it is left alone, and free for other use`
+        : `part ${at + 1} of ${members.length} of the ${note.array} ${arrayIdentity(uuid)}`;
+  const { is, what } = healthOf(array);
+  return labelled('array', [role, is === 'whole' ? 'served' : `${what} (${decided.label})`]);
+}
+
+function isOrHas(part: Member | Looked, looked: Looked): boolean {
+  return part === looked || ('looked' in part && part.looked === looked);
 }
 
 function sliceLine({ records }: Situation, { slice }: ShownSlice): string {
@@ -125,6 +151,7 @@ async function fingerprintOf(
   verdict: Verdict,
 ): Promise<string | undefined> {
   const findings = findingsOf(verdict);
+  if (disk.array !== undefined) return undefined;
   const only =
     findings.length > 0 &&
     findings.every(({ reason }) => WAIVED_BY_FINGERPRINT.has(reason) || reason === 'matched by no pool');

@@ -1,11 +1,13 @@
 import { readFilesystem } from '../host/blkid.ts';
 import { formatBytes } from '../model/bytes.ts';
 import { DriverError } from '../model/errors.ts';
+import type { VolumeRecord } from '../model/record.ts';
 import type { Uuid } from '../model/uuid.ts';
+import { isServable } from '../pools/arrays.ts';
 import { explainLoss } from '../volumes/loss.ts';
 import { reconcileVolumes } from '../volumes/reconcile.ts';
 import type { Report, ShownSlice, Situation } from './situation.ts';
-import { DECISION_IN_WORDS, labelled, marksHere, mountTargets, shownSlices, unreadWhyOf } from './view.ts';
+import { decisionInWords, labelled, marksHere, mountTargets, shownSlices, unreadWhyOf } from './view.ts';
 
 /** @throws DriverError `not-found` */
 export async function whyVolume(situation: Situation, handle: Uuid): Promise<Report> {
@@ -23,16 +25,10 @@ export async function whyVolume(situation: Situation, handle: Uuid): Promise<Rep
   const { decided } = finding;
   const slices = seen.filter(({ slice }) => slice.id === handle);
   const told = await Promise.all(slices.map((one) => sliceLines(situation, one)));
-  const loss =
-    slices.length === 0
-      ? explainLoss(handle, record?.mark, record, {
-          disks: situation.look.disks,
-          unreadWhy: unreadWhyOf(situation, record?.mark),
-        })
-      : undefined;
+  const loss = slices.length === 0 ? lossOf(situation, handle, record) : undefined;
   const name = record === undefined ? '' : ` (${record.name})`;
   const lines = [
-    `volume ${handle}${name}: ${DECISION_IN_WORDS[decided.decision]} (${decided.label})`,
+    `volume ${handle}${name}: ${decisionInWords(situation, decided, record)} (${decided.label})`,
     ...told.flat(),
     ...labelled('record', [
       record === undefined
@@ -49,6 +45,16 @@ export async function whyVolume(situation: Situation, handle: Uuid): Promise<Rep
     loss: loss?.message,
   };
   return { lines, value };
+}
+
+function lossOf(situation: Situation, handle: Uuid, record: VolumeRecord | undefined): DriverError {
+  const { arrays } = situation.arrays;
+  const disks = situation.look.disks.filter((looked) => isServable(looked, arrays));
+  return explainLoss(handle, record?.mark, record, {
+    disks,
+    arrays,
+    unreadWhy: unreadWhyOf(situation, record?.mark),
+  });
 }
 
 async function sliceLines(situation: Situation, seen: ShownSlice): Promise<readonly string[]> {

@@ -6,16 +6,16 @@ import { probeProgram } from './probe.ts';
 const TIMEOUT_MS = 7 * 24 * 3600_000;
 
 /**
- * Does `work` while a child has the disk open exclusively (open(2), O_EXCL on a block device), so that in the meantime
+ * Does `work` while a child has the disks open exclusively (open(2), O_EXCL on a block device), so that in the meantime
  * nobody in any namespace can mount it, swap on it or make a filesystem. Commands of `work` must not ask for that
  * themselves: blkdiscard wants its force, the probe must not ask; sfdisk goes on without. Should the child be killed,
  * `expectHeld` throws: call it before each write.
  *
- * @throws DriverError `host-failed` when somebody else has the disk, or as `work` does
+ * @throws DriverError `host-failed` when somebody else has one of the disks, or as `work` does
  */
 export async function whileHeld<T>(
   exec: Exec,
-  path: string,
+  paths: readonly string[],
   work: (expectHeld: () => void) => Promise<T>,
 ): Promise<T> {
   const { promise: until, resolve: letGo } = Promise.withResolvers<void>();
@@ -23,9 +23,10 @@ export async function whileHeld<T>(
   let ended = false;
   const child = exec({
     command: process.execPath,
-    args: [probeProgram(import.meta.url), '--hold', path],
+    args: [probeProgram(import.meta.url), '--hold', ...paths],
     timeoutMs: TIMEOUT_MS,
-    device: path,
+    // One that hangs is known by its name when it is the only one.
+    ...(paths.length === 1 ? { device: paths[0] ?? '' } : {}),
     keep: { until, onOutput },
   }).finally(() => {
     ended = true;
@@ -36,7 +37,7 @@ export async function whileHeld<T>(
       if (ended)
         throw new DriverError(
           'unknown',
-          `The child that had ${path} exclusively has ended: it may have been killed`,
+          `The child that had ${paths.join(', ')} exclusively has ended: it may have been killed`,
         );
     });
   } finally {

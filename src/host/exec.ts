@@ -269,7 +269,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   e2fsck: 'e2fsprogs',
   'mkfs.btrfs': 'btrfs-progs',
   btrfs: 'btrfs-progs',
+  dmsetup: 'dmsetup',
   lvm: 'lvm2',
+  mdadm: 'mdadm',
   dd: 'coreutils',
   stat: 'coreutils',
 };

@@ -8,7 +8,7 @@ import { END_BYTES, NOTE_AT, type Range, type Segment, segments } from './sampli
  * reading a sick disk may never return, and four such calls would stop the driver; a child can be left behind.
  *
  *   probe PATH '{"sample":true,"fingerprint":false,"claim":true}'
- *   probe --hold PATH     has the disk exclusively, says so in one line, and lets go when its input ends
+ *   probe --hold PATH…    has the disks exclusively, says so in one line, and lets go when its input ends
  *
  * Exit 1 with words on stderr when anything could not be read, or the disk not be had.
  */
@@ -123,18 +123,20 @@ function readFully(fd: number, into: Uint8Array, at: bigint): void {
   }
 }
 
-/** What was cached of the disk before is dropped first, so that it is read as it is. */
-function hold(path: string): void {
-  if (claim(path) === 'busy') throw new Error('another process has it open exclusively');
-  openSync(path, constants.O_RDONLY | constants.O_EXCL);
+/** What was cached of a disk before is dropped first, so that it is read as it is. */
+function hold(paths: readonly string[]): void {
+  for (const path of paths) {
+    if (claim(path) === 'busy') throw new Error(`another process has ${path} open exclusively`);
+    openSync(path, constants.O_RDONLY | constants.O_EXCL);
+  }
   process.stdout.write('held\n');
   process.stdin.resume();
 }
 
 function main(): void {
-  const [path, options] = process.argv.slice(2);
+  const [path, options, ...more] = process.argv.slice(2);
   if (path === undefined || options === undefined) throw new Error('usage: probe PATH OPTIONS');
-  if (path === '--hold') hold(options);
+  if (path === '--hold') hold([options, ...more]);
   else process.stdout.write(`${JSON.stringify(probe(path, JSON.parse(options) as ProbeOptions))}\n`);
 }
 

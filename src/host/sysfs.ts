@@ -138,6 +138,7 @@ async function attributes(dir: string, dev: string, name: string) {
     identity,
     holders: await names(join(dir, 'holders')),
     partitions: await partitionsOf(dir, dev, name),
+    array: undefined,
   };
 }
 
@@ -195,6 +196,7 @@ export function transportOf(sysPath: string): Transport {
   if (/\/nvme[^/]*\/nvme[^/]*$/.test(sysPath)) return 'nvme';
   if (/\/host\d+\/(.*\/)?target/.test(sysPath)) return 'scsi';
   if (/\/virtio\d+\/block\//.test(sysPath)) return 'virtio';
+  if (/\/virtual\/block\/md[^/]*$/.test(sysPath)) return 'md';
   return /\/loop\d+$/.test(sysPath) ? 'loop' : 'other';
 }
 

@@ -61,6 +61,14 @@ export function eventsOf(notice: Notice, node: string): readonly ClusterEvent[] 
       return [warning(onNode, 'CordonsUnread', `Nothing new is put on any disk: ${notice.why}`)];
     case 'disk-gone':
       return [warning(onNode, 'DiskGone', gone(notice))];
+    case 'array-whole':
+      return [normal(onNode, 'ArrayWhole', arrayOf(notice))];
+    case 'array-degraded':
+      return [warning(onNode, 'ArrayDegraded', arrayOf(notice))];
+    case 'array-lost':
+      return [warning(onNode, 'ArrayLost', arrayOf(notice))];
+    case 'array-waiting':
+      return [warning(onNode, 'ArrayWaiting', arrayOf(notice))];
     case 'orphan':
       return [warning(onNode, 'Orphan', orphan(notice))];
     case 'erasing':
@@ -116,6 +124,18 @@ function refused({ pools, reason, detail, ...disk }: Of<'disk-refused'>): string
 
 function gone({ pool, ...disk }: Of<'disk-gone'>): string {
   return `${diskOf(disk)} of pool ${pool} is gone; its volumes are served again when it is back`;
+}
+
+function arrayOf({
+  identity,
+  pool,
+  what,
+}: {
+  readonly identity: string;
+  readonly pool: string;
+  readonly what: string;
+}): string {
+  return `Array ${identity} of pool ${pool}: ${what}`;
 }
 
 function orphan({ handle, name, sizeBytes, wasStaged, isDeletable, ...disk }: Of<'orphan'>): string {

@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { ARRAY_STANDINGS } from '../model/array.ts';
 import type { Verdict } from '../model/judge.ts';
 import { type Census, VOLUME_STATES } from '../volumes/census.ts';
 import { addGauge } from './define.ts';
@@ -17,7 +18,7 @@ type StateGauge = {
 
 /** @returns what sets the gauges */
 export function addStateGauges(registry: Registry): (census: Census) => void {
-  const gauges = [...OF_NODE, ...OF_POOLS, ...OF_VOLUMES, ...OF_QUARANTINE].map(
+  const gauges = [...OF_NODE, ...OF_POOLS, ...OF_ARRAYS, ...OF_VOLUMES, ...OF_QUARANTINE].map(
     ({ samplesOf, labelNames, ...rest }) => ({
       gauge: addGauge(registry, { ...rest, labelNames: [...labelNames] }),
       samplesOf,
@@ -108,6 +109,36 @@ const OF_POOLS: readonly StateGauge[] = [
     samplesOf: (census) => [
       ...zeros(census),
       ...census.quarantined.map(({ pool, sizeBytes }) => sample({ pool }, sizeBytes)),
+    ],
+  },
+];
+
+const OF_ARRAYS: readonly StateGauge[] = [
+  {
+    name: 'instance_store_csi_arrays',
+    help: 'Arrays of which disks are here: `whole`, `degraded` (a disk is missing or being rebuilt), `lost` until disks come back, `waiting` (not served, and nothing is lost).',
+    labelNames: ['pool', 'state'],
+    samplesOf: (census) => [
+      ...zeros(census, ARRAY_STANDINGS),
+      ...census.arrays.map(({ pool, is }) => sample({ pool, state: is }, 1)),
+    ],
+  },
+  {
+    name: 'instance_store_csi_array_sync_size_bytes',
+    help: 'Bytes of each disk to go over for what is being synchronised or rebuilt now.',
+    labelNames: ['pool'],
+    samplesOf: (census) => [
+      ...zeros(census),
+      ...census.arrays.map(({ pool, sync }) => sample({ pool }, sync?.ofBytes ?? 0n)),
+    ],
+  },
+  {
+    name: 'instance_store_csi_array_sync_done_bytes',
+    help: 'How many of these bytes were gone over, as the last look found.',
+    labelNames: ['pool'],
+    samplesOf: (census) => [
+      ...zeros(census),
+      ...census.arrays.map(({ pool, sync }) => sample({ pool }, sync?.doneBytes ?? 0n)),
     ],
   },
 ];

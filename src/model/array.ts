@@ -11,6 +11,10 @@ export const MEMBERS_MIN = 2;
 /** The note of each names them all, and has 8 KiB. */
 export const MEMBERS_MAX = 32;
 
+/** `lost`: nothing of it can be read until what is missing returns. `waiting`: it is not served, and nothing is lost. */
+export const ARRAY_STANDINGS = ['whole', 'degraded', 'lost', 'waiting'] as const;
+export type ArrayStanding = (typeof ARRAY_STANDINGS)[number];
+
 /** The identity of an array: its UUID in md's superblocks, whatever the kernel calls it this time. */
 export function arrayIdentity(uuid: Uuid): string {
   return `md:${uuid}`;
@@ -65,6 +69,15 @@ export function canRunWithout(level: RaidLevel, count: number, missing: readonly
     case 'raid10':
       return !missing.some((at) => (count % 2 === 1 || at % 2 === 0) && missing.includes((at + 1) % count));
   }
+}
+
+/**
+ * Whether parts of a mirror have run apart, so that each has bytes that the others lack: two of them know of no part that
+ * both would have worked with. One that was merely left behind still knows those that went on.
+ * @param active for each part, the places of those that worked when it was written to last
+ */
+export function ranApart(active: readonly (readonly number[])[]): boolean {
+  return active.some((one) => active.some((other) => !one.some((place) => other.includes(place))));
 }
 
 export type Gathering = {

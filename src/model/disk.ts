@@ -21,9 +21,18 @@ export type Disk = {
   readonly byIds: readonly string[];
   readonly holders: readonly string[];
   readonly partitions: readonly KernelPartition[];
+  /** When it is an array of ours; the kernel does not know that, the notes of its members do. */
+  readonly array: OwnArray | undefined;
 };
 
-export type Transport = 'nvme' | 'scsi' | 'virtio' | 'loop' | 'other';
+type OwnArray = {
+  /** Of its members. */
+  readonly pool: string;
+  /** A member says that it was made: then it bore its mark. */
+  readonly isMade: boolean;
+};
+
+export type Transport = 'nvme' | 'scsi' | 'virtio' | 'loop' | 'md' | 'other';
 
 /** A partition as the kernel sees it now, which may differ from the table. */
 export type KernelPartition = {

@@ -153,6 +153,8 @@ function permittedFingerprint(
   pool: Pool | undefined,
   resume: DeviceNote | undefined,
 ): string | undefined {
+  // What lies on an array lies on disks that were proven blank: there is nothing that a fingerprint could speak of.
+  if (disk.array !== undefined) return undefined;
   if (content.is !== 'read' || content.bytes.exclusive !== 'free') return undefined;
   const found = resume?.erased ?? content.bytes.fingerprint;
   const named = pool?.eraseAndTake.some((permit) => permit.disk === disk.identity && permit.found === found);
@@ -164,6 +166,7 @@ function findingsOf(facts: DiskFacts, pools: readonly Pool[], reading: MarkReadi
   const details = {
     ...ofKernel(facts, pools),
     ...ofMark(reading),
+    ...ofEmptied(facts, reading),
     ...ofContent(facts, reading),
     cordoned: cordonInWords(facts.cordon),
     ...ofPools(facts.disk, pools),
@@ -184,7 +187,8 @@ function isReadDeep(content: Content): boolean {
 type Details = { readonly [R in Refusal]?: string | undefined };
 
 function ofKernel({ disk, usage, content, twins }: DiskFacts, pools: readonly Pool[]): Details {
-  const smallest = poolsFor(disk, pools)[0]?.minSizeBytes ?? MIN_DISK_BYTES;
+  const smallest =
+    disk.array === undefined ? (poolsFor(disk, pools)[0]?.minSizeBytes ?? MIN_DISK_BYTES) : MIN_DISK_BYTES;
   const wanted = smallest > MIN_DISK_BYTES ? smallest : MIN_DISK_BYTES;
   return {
     'no identity':
@@ -205,6 +209,13 @@ function ofKernel({ disk, usage, content, twins }: DiskFacts, pools: readonly Po
         ? `${formatBytes(disk.sizeBytes)}, want at least ${formatBytes(wanted)}`
         : undefined,
   };
+}
+
+/** Nobody makes an array blank again but by writing over all that is on it. */
+function ofEmptied({ disk, content }: DiskFacts, reading: MarkReading): Details {
+  const bearsNone = reading.is === 'none' || reading.is === 'unfinished' || reading.is === 'torn-note';
+  if (disk.array?.isMade !== true || content.is !== 'read' || !bearsNone) return {};
+  return { 'damaged mark': 'its members say that it was made, and its mark is gone' };
 }
 
 function ofMark(reading: MarkReading): Details {

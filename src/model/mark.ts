@@ -133,7 +133,7 @@ function isOwned(table: Gpt | undefined): boolean {
 }
 
 /** The entry of type MEMBER: a disk's part of an array, or the physical volume of what LVM carves. */
-const MEMBER_NUMBER = 2;
+export const MEMBER_NUMBER = 2;
 
 /** Whether the table has what its note implies; of a device that is carved in partitions nothing is implied. */
 function bearsMember(table: Gpt, note: Note): boolean {
@@ -185,9 +185,9 @@ export function firstTable(note: Note): Gpt {
 function membersOf(note: Note, from: bigint, end: bigint): readonly GptEntry[] {
   const member = { number: MEMBER_NUMBER, type: TYPE_MEMBER, attributes: 0n };
   if (isMember(note)) {
-    const { memberPartition, memberBytes } = note;
     const name = 'instance-store-csi-member';
-    return [{ ...member, name, uuid: memberPartition, startBytes: from, sizeBytes: memberBytes }];
+    const uuid = derivedUuid(note.mark, 'member');
+    return [{ ...member, name, uuid, startBytes: from, sizeBytes: note.memberBytes }];
   }
   if (note.carving !== 'lvm') return [];
   const startBytes = alignUp(from, alignmentOf(note));

@@ -21,8 +21,12 @@ export function isCalled({ path, name, identity, byIds }: Disk, called: string):
   return [path, name, identity, ...byIds.map((id) => `/dev/disk/by-id/${id}`)].includes(called);
 }
 
-/** True when one line of the pool's `match` fits the disk; within a line every given key must. */
+/**
+ * True when one line of the pool's `match` fits the disk; within a line every given key must. An array belongs to the
+ * pool of its members, whatever it is called.
+ */
 export function matchesPool(disk: Disk, pool: Pool): boolean {
+  if (disk.array !== undefined) return disk.array.pool === pool.name;
   return pool.match.some((match) => matchesLine(disk, match));
 }
 

@@ -19,8 +19,6 @@ export type MemberNote = Common &
     readonly role: 'member';
     /** The UUID in md's superblocks, and the mark of the array. */
     readonly arrayUuid: Uuid;
-    /** PARTUUID of partition 2, see `ownerPartition`. */
-    readonly memberPartition: Uuid;
     /** 1 for those that the array was made of, one more for each replacement: the highest knows the members. */
     readonly revision: number;
   };
@@ -147,11 +145,11 @@ function noteFrom(raw: Raw): Note | undefined {
   const ofArray = ofArrayFrom(raw);
   if (ofArray === undefined) return undefined;
   if (raw.role === 'array') return { ...common, ...ofArray, role: 'array', erased };
-  const [arrayUuid, memberPartition] = [uuidOf(raw, 'arrayUuid'), uuidOf(raw, 'memberPartition')];
+  const arrayUuid = uuidOf(raw, 'arrayUuid');
   const { revision } = raw;
-  if (raw.role !== 'member' || arrayUuid === undefined || memberPartition === undefined) return undefined;
+  if (raw.role !== 'member' || arrayUuid === undefined) return undefined;
   if (typeof revision !== 'number' || !Number.isSafeInteger(revision)) return undefined;
-  return { ...common, ...ofArray, role: 'member', arrayUuid, memberPartition, revision };
+  return { ...common, ...ofArray, role: 'member', arrayUuid, revision };
 }
 
 function commonFrom(raw: Raw): Common | undefined {

@@ -1,3 +1,4 @@
+import type { ArrayStanding } from './array.ts';
 import type { Refusal } from './judge.ts';
 import type { Uuid } from './uuid.ts';
 import type { Claim, FsType } from './volume.ts';
@@ -50,6 +51,13 @@ export type Notice =
     }
   /** Nobody can tell which disks are cordoned: nothing new is put on any. */
   | { readonly notice: 'cordons-unread'; readonly why: string }
+  /** Once for each change of how an array stands, and what is wrong with it. */
+  | {
+      readonly notice: `array-${ArrayStanding}`;
+      readonly identity: string;
+      readonly pool: string;
+      readonly what: string;
+    }
   | { readonly notice: 'pool-differs'; readonly disk: string; readonly pool: string; readonly what: string }
   | { readonly notice: 'step'; readonly step: string; readonly durationMs: number }
   | { readonly notice: 'step-failed'; readonly step: string; readonly error: string }

@@ -53,6 +53,10 @@ export type Configuration = { readonly pools: readonly Pool[]; readonly orphans:
 /** Smaller disks are seldom what a pool is meant for. */
 export const DEFAULT_MIN_SIZE_BYTES = 10n * 1024n ** 3n;
 
+/** mdadm's own; a disk that is late is one that a bus found late, or that was attached a moment after the node came up. */
+export const DEFAULT_CHUNK_BYTES = 512n * 1024n;
+export const DEFAULT_SETTLE_MS = 60_000;
+
 /** With no file: every local disk of a known cloud, carved in partitions. */
 export const DEFAULT_CONFIGURATION: Configuration = {
   orphans: 'report',

@@ -1,3 +1,4 @@
+import { RAID_LEVELS, type RaidLevel } from './pool.ts';
 import { parseUuid, type Uuid } from './uuid.ts';
 import type { Access, AccessMode, Claim } from './volume.ts';
 import { ACCESS_MODES, FS_TYPES } from './volume.ts';
@@ -24,9 +25,16 @@ export type VolumeRecord = {
   /** Identity and slot of the disk, to tell away from replaced from wiped later. */
   readonly disk: string;
   readonly slot: string;
+  /** The disks of an array, for the same; undefined for a volume on a single disk. */
+  readonly array: RecordedArray | undefined;
   readonly createdAt: string;
   /** Undefined in records of older drivers, and where nobody told. */
   readonly claim: Claim | undefined;
+};
+
+export type RecordedArray = {
+  readonly level: RaidLevel;
+  readonly members: readonly { readonly disk: string; readonly slot: string }[];
 };
 
 export function encodeRecord(record: VolumeRecord): string {
@@ -64,6 +72,8 @@ function fromRaw(raw: Raw): VolumeRecord | undefined {
   if (isMalformed(raw, 'requiredBytes') || isMalformed(raw, 'limitBytes')) return undefined;
   const claim = claimOf(raw.claim as Raw | undefined);
   if (raw.claim !== undefined && claim === undefined) return undefined;
+  const array = arrayOf(raw.array as Raw | undefined);
+  if (raw.array !== undefined && array === undefined) return undefined;
   return {
     formatVersion: 1,
     state,
@@ -79,6 +89,7 @@ function fromRaw(raw: Raw): VolumeRecord | undefined {
     sizeBytes,
     disk,
     slot,
+    array,
     createdAt,
     claim,
   };
@@ -89,6 +100,18 @@ function claimOf(raw: Raw | undefined): Claim | undefined {
   const [namespace, name, volume] = ['namespace', 'name', 'volume'].map((key) => textOf(raw, key));
   const isWhole = namespace !== undefined && name !== undefined && volume !== undefined;
   return isWhole ? { namespace, name, volume } : undefined;
+}
+
+function arrayOf(raw: Raw | undefined): RecordedArray | undefined {
+  if (typeof raw !== 'object' || raw === null || !Array.isArray(raw.members)) return undefined;
+  const level = RAID_LEVELS.find((known) => known === raw.level);
+  const members = raw.members.map((one: Raw) => memberOf(one));
+  return level !== undefined && members.every((one) => one !== undefined) ? { level, members } : undefined;
+}
+
+function memberOf(raw: Raw | null): RecordedArray['members'][number] | undefined {
+  const [disk, slot] = ['disk', 'slot'].map((key) => (raw === null ? undefined : textOf(raw, key)));
+  return disk === undefined || slot === undefined ? undefined : { disk, slot };
 }
 
 function textOf(raw: Raw, key: string): string | undefined {

@@ -14,6 +14,8 @@ import { createDiskLock, type DiskLock } from './lock.ts';
 export class Device {
   readonly note: DeviceNote;
   readonly disk: Disk;
+  /** Of an array: those of its disks that are here. */
+  readonly members: readonly Disk[];
   readonly lock: DiskLock = createDiskLock();
   /** In words, when the configuration wants something else: what is on it is served, nothing new is put on it. */
   readonly differs: string | undefined;
@@ -23,12 +25,13 @@ export class Device {
   table: Gpt;
   carved: Carved;
 
-  constructor(disk: Disk, note: DeviceNote, table: Gpt, carved: Carved, differs: string | undefined) {
-    this.disk = disk;
-    this.note = note;
-    this.table = table;
-    this.carved = carved;
-    this.differs = differs;
+  constructor(what: Pick<Device, 'disk' | 'members' | 'note' | 'table' | 'carved' | 'differs'>) {
+    this.disk = what.disk;
+    this.members = what.members;
+    this.note = what.note;
+    this.table = what.table;
+    this.carved = what.carved;
+    this.differs = what.differs;
   }
 
   /** Why nothing new is put on it; what is on it is served. */

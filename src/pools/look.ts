@@ -9,6 +9,8 @@ import { readMark } from '../model/mark.ts';
 import { decodeNote, NOTE_BYTES_MAX, NOTE_OFFSET } from '../model/note.ts';
 import type { Pool } from '../model/pool.ts';
 import type { PoolsContext } from './context.ts';
+import { identifyArray, type SeenArray, seeArrays } from './see-arrays.ts';
+import { readSuperblocks, type Superblocks } from './superblocks.ts';
 import { expectSameDisk } from './table.ts';
 
 /** A disk, what was found on it, and what we think of it. Looking writes nothing. */
@@ -22,7 +24,12 @@ export type Looked = {
   readonly writeCount: string | undefined;
 };
 
-export type Look = { readonly disks: readonly Looked[]; readonly uses: UseFacts };
+export type Look = {
+  readonly disks: readonly Looked[];
+  readonly arrays: readonly SeenArray[];
+  readonly superblocks: Superblocks;
+  readonly uses: UseFacts;
+};
 
 /** Each look holds a quarter of a MiB and starts a process: a node with many disks shall not swell for it. */
 const LOOKS_AT_ONCE = 4;
@@ -32,7 +39,37 @@ const LOOKS_AT_ONCE = 4;
  * @throws DriverError `unknown` when the kernel's tables cannot be read
  */
 export async function look(context: PoolsContext, earlier: readonly Looked[] = []): Promise<Look> {
-  const [disks, uses] = await Promise.all([listDisks(), readUseFacts()]);
+  const [listed, uses] = await Promise.all([listDisks(), readUseFacts()]);
+  const [arrays = [], disks = []] = [true, false].map((isArray) =>
+    listed.filter(({ transport }) => (transport === 'md') === isArray),
+  );
+  const looked = await lookAtAll(context, disks, uses, earlier);
+  const seen = await seeArrays(context.exec, looked, arrays, knownArrays(arrays, earlier));
+  // What an array of ours is, the notes of its members tell.
+  const identified = arrays.map((disk) => identifyArray(disk, seen, looked));
+  return {
+    disks: [...looked, ...(await lookAtAll(context, identified, uses, earlier))],
+    arrays: seen,
+    superblocks: await readSuperblocks(context.exec, looked),
+    uses,
+  };
+}
+
+function knownArrays(
+  arrays: readonly Disk[],
+  earlier: readonly Looked[],
+): ReadonlyMap<string, string | undefined> {
+  const identityOf = (disk: Disk) =>
+    earlier.find((one) => isSame({ ...one.disk, identity: disk.identity }, disk))?.disk.identity;
+  return new Map(arrays.map((disk) => [disk.name, identityOf(disk)]));
+}
+
+async function lookAtAll(
+  context: PoolsContext,
+  disks: readonly Disk[],
+  uses: UseFacts,
+  earlier: readonly Looked[],
+): Promise<readonly Looked[]> {
   const looked: Looked[] = [];
   for (let at = 0; at < disks.length; at += LOOKS_AT_ONCE) {
     const batch = disks.slice(at, at + LOOKS_AT_ONCE);
@@ -41,7 +78,7 @@ export async function look(context: PoolsContext, earlier: readonly Looked[] = [
       ...(await Promise.all(batch.map((disk) => lookAt(context, disk, disks, uses, earlierOf(disk))))),
     );
   }
-  return { disks: looked, uses };
+  return looked;
 }
 
 export function isSame(a: Disk, b: Disk): boolean {
@@ -79,17 +116,17 @@ async function lookAt(
 const PASSING: ReadonlySet<Refusal> = new Set<Refusal>(['duplicate identity', 'busy', 'probe failed']);
 
 /**
- * An owned disk is written by us alone, and one that is being erased is judged anew by whoever erases it. One that no
- * pool wants, or that is in use as before, stays refused whatever is written to it, so it is not read again and again.
- * Any other is as it was while the kernel counted no write.
+ * A disk of ours is written by us alone, and one that is being erased is judged anew by whoever erases it, as one that
+ * is blank is by whoever takes it. One that no pool wants, or that is in use as before, stays refused whatever is
+ * written to it, so it is not read again and again. Any other is as it was while the kernel counted no write.
  */
 function holdsStill(
   { disk, usage, verdict, writeCount }: Looked,
   now: Pick<Looked, 'usage' | 'writeCount'>,
   pools: readonly Pool[],
 ): boolean {
-  if (verdict.is === 'owned' || verdict.is === 'erasable') return true;
-  if (verdict.is !== 'refused' || PASSING.has(verdict.first.reason)) return false;
+  if (verdict.is === 'owned' || verdict.is === 'member' || verdict.is === 'erasable') return true;
+  if (verdict.is === 'refused' && PASSING.has(verdict.first.reason)) return false;
   if (JSON.stringify(usage) !== JSON.stringify(now.usage)) return false;
   if (poolsFor(disk, pools).length === 0 || isUsed(usage)) return true;
   return writeCount !== undefined && writeCount === now.writeCount;
@@ -154,7 +191,12 @@ export async function judgeAnew(context: PoolsContext, disk: Disk): Promise<Verd
   const fingerprint = pools.some((pool) => pool.eraseAndTake.some((permit) => permit.disk === disk.identity));
   const content = heldBy(await probeDisk(context.exec, disk, { sample: true, fingerprint, claim: false }));
   const [disks, uses] = await Promise.all([listDisks(), readUseFacts()]);
-  const now = disks.find((one) => isSame(one, disk)) ?? disk;
+  const { identity, array } = disk;
+  const here =
+    array === undefined
+      ? disks
+      : disks.map((one) => (one.name === disk.name ? { ...one, identity, array } : one));
+  const now = here.find((one) => isSame(one, disk)) ?? disk;
   return judge(
     {
       disk: now,

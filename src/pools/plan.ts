@@ -1,5 +1,6 @@
 import type { UseFacts } from '../host/usage.ts';
 import type { Disk } from '../model/disk.ts';
+import type { Verdict } from '../model/judge.ts';
 import { isMade, type OwnerMark } from '../model/mark.ts';
 import { matchesPool } from '../model/match.ts';
 import { type DeviceNote, isMember } from '../model/note.ts';
@@ -21,27 +22,40 @@ export function planDisk({ disk, verdict }: Looked, uses: UseFacts): readonly St
     case 'owned':
     case 'member':
       return planOwned(disk, verdict.mark, uses);
-    case 'blank': {
-      const { pool, resume } = verdict;
-      const because = resume === undefined ? 'blank' : 'a taking was cut short';
-      return [
-        { kind: 'take', because, disk: disk.path, pool, resume },
-        ...makings(disk, (resume ?? pool).carving),
-      ];
-    }
-    case 'erasable': {
-      const { pool, fingerprint } = verdict;
-      return [
-        { kind: 'eraseAndTake', because: 'named in eraseAndTake', disk: disk.path, pool, fingerprint },
-        ...makings(disk, (verdict.resume ?? pool).carving),
-      ];
-    }
+    case 'blank':
+      return planBlank(disk, verdict);
+    case 'erasable':
+      return planErasable(disk, verdict);
     case 'releasing':
       return [{ kind: 'release', because: 'a person released it', disk: disk.path }];
     case 'joining':
     case 'refused':
       return [];
   }
+}
+
+/** What is for an array, or is one, waits for planArrays(). */
+function planBlank(
+  disk: Disk,
+  { pool, resume }: Extract<Verdict, { readonly is: 'blank' }>,
+): readonly Step[] {
+  const { path } = disk;
+  const isForArray = pool.array !== 'none';
+  if (disk.array !== undefined || (isForArray && resume === undefined)) return [];
+  const fingerprint = resume?.erased;
+  if (isForArray && fingerprint !== undefined)
+    return [{ kind: 'eraseDisk', because: 'an erasing was cut short', disk: path, pool, fingerprint }];
+  const because = resume === undefined ? 'blank' : 'a taking was cut short';
+  return [{ kind: 'take', because, disk: path, pool, resume }, ...makings(disk, (resume ?? pool).carving)];
+}
+
+function planErasable(
+  disk: Disk,
+  { pool, fingerprint, resume }: Extract<Verdict, { readonly is: 'erasable' }>,
+): readonly Step[] {
+  const what = { because: 'named in eraseAndTake', disk: disk.path, pool, fingerprint };
+  if (pool.array !== 'none') return [{ kind: 'eraseDisk', ...what }];
+  return [{ kind: 'eraseAndTake', ...what }, ...makings(disk, (resume ?? pool).carving)];
 }
 
 /** The bad copy of a table first: the kernel reads only the primary at boot. */
@@ -89,13 +103,23 @@ const KERNEL_STEPS: {
   replace: ['dropPartition', 'addPartition'],
 };
 
-/** In words, when the configuration asks for something else than the mark says. The mark wins. */
-export function differenceOf(note: DeviceNote, disk: Disk, pools: readonly Pool[]): string | undefined {
+/**
+ * In words, when the configuration asks for something else than the mark says. The mark wins.
+ * @param members of an array
+ */
+export function differenceOf(
+  note: DeviceNote,
+  disk: Disk,
+  members: readonly Disk[],
+  pools: readonly Pool[],
+): string | undefined {
   const pool = pools.find(({ name }) => name === note.pool);
   if (pool === undefined) return `the configuration has no pool ${note.pool}`;
   if (pool.carving !== note.carving)
     return `carved as ${note.carving}, pool ${pool.name} now says ${pool.carving}`;
   const level = pool.array === 'none' ? 'none' : pool.array.level;
   if (level !== note.array) return `array ${note.array}, pool ${pool.name} now says ${level}`;
-  return matchesPool(disk, pool) ? undefined : `pool ${pool.name} no longer matches it`;
+  const unmatched = [disk, ...members].find((one) => !matchesPool(one, pool));
+  if (unmatched === undefined) return undefined;
+  return `pool ${pool.name} no longer matches ${unmatched === disk ? 'it' : unmatched.path}`;
 }

@@ -2,27 +2,29 @@ import { maxOf } from '../model/bytes.ts';
 import { cordonInWords } from '../model/cordon.ts';
 import type { Disk } from '../model/disk.ts';
 import { messageOf } from '../model/errors.ts';
-import { poolsFor } from '../model/judge.ts';
-import type { DeviceMark } from '../model/mark.ts';
+import type { DeviceMark, OwnerMark } from '../model/mark.ts';
 import type { DiskNote } from '../model/note.ts';
 import type { Pool } from '../model/pool.ts';
 import { describeStep, type Step } from '../model/step.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { Capacity } from '../model/volume.ts';
-import type { PoolsContext } from './context.ts';
+import { type ArrayView, isServable, memberDisks } from './arrays.ts';
+import type { DriverContext } from './context.ts';
 import type { CordonFile } from './cordons.ts';
 import { Device, nameOf, type Placed } from './device.ts';
-import { makeGroup } from './group.ts';
-import { addPartition, compareKernel, dropPartition, resizePartition } from './kernel.ts';
 import { isSame, type Look, type Looked, look } from './look.ts';
 import { compareMappings, refreshMapping } from './mapping.ts';
 import { differenceOf, planDisk, planMappings } from './plan.ts';
+import { type ArrayPlan, planArrays } from './plan-arrays.ts';
 import { releaseDisk } from './release.ts';
+import { runArrayStep, touchedBy } from './run-arrays.ts';
+import { runDiskStep } from './run-disk.ts';
+import { Settling } from './settling.ts';
 import { readCarved } from './slices.ts';
-import { writeTable } from './table.ts';
-import { eraseAndTakeDisk, takeDisk } from './take.ts';
+import { ArrayNews, tellContradictions, tellRefused } from './tell.ts';
 
-type DriverContext = PoolsContext & { readonly cordons: CordonFile };
+/** An array that is made and marked in one refresh takes five. */
+const ROUNDS_MAX = 8;
 
 /** The disks of this node as the volumes room sees them: which are ours, what stands on them, what is free. */
 export class Pools {
@@ -31,11 +33,17 @@ export class Pools {
   private readonly byMark = new Map<Uuid, Device>();
   /** Marks of disks that are here and could not be served when they were looked at last, and why. */
   private readonly unread = new Map<Uuid, string>();
+  private arrayViews: readonly ArrayView[] = [];
+  private readonly settling: Settling;
+  private readonly news = new ArrayNews();
+  /** Paths of disks of which the next look keeps nothing. */
+  private readonly stale = new Set<string>();
   private readonly erasing = new Set<string>();
   private refreshing: Promise<void> = Promise.resolve();
 
   constructor(context: DriverContext) {
     this.context = context;
+    this.settling = new Settling(context.configuration.pools);
   }
 
   /** Looks at all disks, repairs and takes what may be; one at a time, and never throws for a single disk. */
@@ -85,10 +93,16 @@ export class Pools {
   }
 
   /** The last look without disks of ours that are not served just now: nothing is lost that stands on them. */
-  settled(): readonly Looked[] {
-    return this.disks.filter(
+  seen(): { readonly disks: readonly Looked[]; readonly arrays: readonly ArrayView[] } {
+    const disks = this.disks.filter(
       ({ verdict }) => verdict.is !== 'owned' || this.device(verdict.mark.note.mark) !== undefined,
     );
+    return { disks, arrays: this.arrayViews };
+  }
+
+  /** The arrays of which the last look has found members. */
+  arrays(): readonly ArrayView[] {
+    return this.arrayViews;
   }
 
   /** Why a disk of ours that is here is not served just now. */
@@ -131,19 +145,56 @@ export class Pools {
     return this.devices().reduce((sum, { carved }) => sum + carved.slicesMax, 0);
   }
 
+  /** Each round brings an array one step further; some of the steps show only in the next look. */
   private async refreshNow(): Promise<void> {
+    for (let round = 0; round < ROUNDS_MAX && (await this.refreshOnce()); round += 1);
+    this.news.tell(this.context, this.arrayViews);
+  }
+
+  /** @returns whether arrays have changed, and another look is due */
+  private async refreshOnce(): Promise<boolean> {
     const doubted = [...this.byMark.values()].filter(({ isDoubted }) => isDoubted);
-    const known = this.disks.filter(({ disk }) => !doubted.some((device) => isSame(device.disk, disk)));
+    const stale = new Set(this.stale);
+    const known = this.disks.filter(
+      ({ disk }) => !stale.has(disk.path) && !doubted.some((device) => isSame(device.disk, disk)),
+    );
     const seen = await look(this.context, known);
+    for (const path of stale) this.stale.delete(path);
     for (const { mark } of doubted) this.byMark.delete(mark);
+    this.settling.see(seen.disks);
+    const plan = planArrays(seen, this.pools(), (pool) => this.settling.isSettled(pool));
+    this.arrayViews = plan.arrays;
     this.forgetGone(seen);
-    this.tellRefused(seen);
+    tellRefused(this.context, seen, this.disks);
     this.disks = seen.disks;
     for (const mark of this.unread.keys()) if (!bears(seen, mark)) this.unread.delete(mark);
     for (const looked of seen.disks) {
       if (looked.verdict.is === 'erasable') this.eraseBeside(looked, seen);
       else await this.settle(looked, seen);
     }
+    return this.runArraySteps(plan, seen.disks);
+  }
+
+  /** @returns whether one of them has come to its end */
+  private async runArraySteps({ steps, arrays }: ArrayPlan, disks: readonly Looked[]): Promise<boolean> {
+    const ground = { disks, arrays };
+    let isChanged = false;
+    for (const step of steps) {
+      try {
+        const taken = await this.timed(step, () => runArrayStep(this.context, step, ground));
+        for (const mark of taken) this.tellTaken(mark);
+        isChanged = true;
+      } catch (error) {
+        this.context.notify({ notice: 'step-failed', step: describeStep(step), error: messageOf(error) });
+      }
+      this.lookAnewAt(touchedBy(step, ground));
+    }
+    return isChanged;
+  }
+
+  /** Whatever was found there now, the next look finds for itself. */
+  private lookAnewAt(paths: readonly string[]): void {
+    for (const path of paths) this.stale.add(path);
   }
 
   /** Erasing takes as long as the disk is large; the others are served meanwhile. */
@@ -157,7 +208,10 @@ export class Pools {
   private forgetGone(seen: Look): void {
     for (const [mark, device] of this.byMark) {
       const here = seen.disks.some(
-        ({ disk, verdict }) => verdict.is !== 'refused' && isSame(disk, device.disk),
+        (looked) =>
+          looked.verdict.is !== 'refused' &&
+          isSame(looked.disk, device.disk) &&
+          isServable(looked, this.arrayViews),
       );
       if (here) continue;
       this.byMark.delete(mark);
@@ -165,33 +219,20 @@ export class Pools {
     }
   }
 
-  private tellRefused(seen: Look): void {
-    for (const { disk, verdict } of seen.disks) {
-      const before = this.disks.find((one) => isSame(one.disk, disk))?.verdict;
-      if (verdict.is !== 'refused') continue;
-      if (before?.is === 'refused' && before.first.reason === verdict.first.reason) continue;
-      const pools = poolsFor(disk, this.context.configuration.pools).map(({ name }) => name);
-      const { path, identity } = disk;
-      this.context.notify({ notice: 'disk-refused', disk: path, identity, pools, ...verdict.first });
-    }
-  }
-
   /** Runs a disk's steps and serves it. A disk that fails is told and left for the next look. */
   private async settle(looked: Looked, seen: Look): Promise<void> {
-    if (this.deviceOn(looked.disk) !== undefined) return;
+    const { disk, verdict } = looked;
+    if (this.deviceOn(disk) !== undefined || !isServable(looked, this.arrayViews)) return;
+    const steps = planDisk(looked, seen.uses);
     try {
-      let mark = looked.verdict.is === 'owned' ? looked.verdict.mark : undefined;
-      for (const step of planDisk(looked, seen.uses)) mark = (await this.run(step, looked, mark)) ?? mark;
+      let mark = verdict.is === 'owned' ? verdict.mark : undefined;
+      for (const step of steps) mark = (await this.run(step, looked, mark)) ?? mark;
       if (mark !== undefined) await this.serve(looked, mark, seen);
+      else if (steps.length > 0) this.lookAnewAt([disk.path]);
     } catch (error) {
-      if (looked.verdict.is === 'owned') this.unread.set(looked.verdict.mark.note.mark, messageOf(error));
-      // Looked at anew the next time, whatever was found now.
-      this.forgetLook(looked.disk);
-      this.context.notify({
-        notice: 'step-failed',
-        step: `settle ${looked.disk.path}`,
-        error: messageOf(error),
-      });
+      if (verdict.is === 'owned') this.unread.set(verdict.mark.note.mark, messageOf(error));
+      this.lookAnewAt([disk.path]);
+      this.context.notify({ notice: 'step-failed', step: `settle ${disk.path}`, error: messageOf(error) });
     }
   }
 
@@ -201,10 +242,7 @@ export class Pools {
     mark: DeviceMark | undefined,
   ): Promise<DeviceMark | undefined> {
     const now = await this.timed(step, () => runDiskStep(this.context, step, looked, mark));
-    if (now !== undefined && mark === undefined) {
-      const { disk: identity, pool, mark: id } = now.note;
-      this.context.notify({ notice: 'disk-taken', disk: looked.disk.path, identity, pool, mark: id });
-    }
+    if (now !== undefined && mark === undefined) this.tellTaken(now);
     return now;
   }
 
@@ -214,6 +252,12 @@ export class Pools {
     const durationMs = performance.now() - startedAtMs;
     this.context.notify({ notice: 'step', step: describeStep(step), durationMs });
     return done;
+  }
+
+  private tellTaken({ note }: OwnerMark): void {
+    const { disk: identity, pool, mark } = note;
+    const path = this.disks.find(({ disk }) => disk.identity === identity)?.disk.path ?? identity;
+    this.context.notify({ notice: 'disk-taken', disk: path, identity, pool, mark });
   }
 
   /** Makes the kernel's mappings those of the metadata. */
@@ -231,9 +275,10 @@ export class Pools {
 
   private async serve(looked: Looked, mark: DeviceMark, seen: Look): Promise<void> {
     const { disk } = looked;
-    const differs = differenceOf(mark.note, disk, this.context.configuration.pools);
+    const members = memberDisks(disk, this.arrayViews);
+    const differs = differenceOf(mark.note, disk, members, this.pools());
     const carved = await readCarved(this.context.exec, disk, mark);
-    const device = new Device(disk, mark.note, mark.table, carved, differs);
+    const device = new Device({ disk, members, ...mark, carved, differs });
     device.cordoned = cordonInWords(this.cordons.of(disk.identity));
     await this.agree(device);
     this.byMark.set(device.mark, device);
@@ -244,54 +289,10 @@ export class Pools {
     this.context.notify({ notice: 'disk-served', disk: disk.path, pool, mark: device.mark });
     if (differs !== undefined)
       this.context.notify({ notice: 'pool-differs', disk: disk.path, pool, what: differs });
-    for (const { number, decided } of compareKernel(disk, mark.table, seen.uses)) {
-      if (decided.decision !== 'refuse') continue;
-      const about = `partition ${number} of ${disk.path}`;
-      this.context.notify({
-        notice: 'contradiction',
-        about,
-        label: decided.label,
-        what: 'kernel and table differ, and it is in use',
-      });
-    }
+    tellContradictions(this.context, disk, mark, seen);
   }
 }
 
 function bears({ disks }: Look, mark: Uuid): boolean {
   return disks.some(({ verdict }) => verdict.is === 'owned' && verdict.mark.note.mark === mark);
-}
-
-/** @returns the mark as it is now, when the step changed it */
-async function runDiskStep(
-  context: DriverContext,
-  step: Step,
-  { disk, verdict }: Looked,
-  mark: DeviceMark | undefined,
-): Promise<DeviceMark | undefined> {
-  const entry =
-    'number' in step ? mark?.table.entries.find(({ number }) => number === step.number) : undefined;
-  switch (step.kind) {
-    case 'take':
-      return takeDisk(context, disk, step.pool);
-    case 'eraseAndTake':
-      return eraseAndTakeDisk(context, disk, step.pool);
-    case 'release':
-      if (verdict.is === 'releasing') await releaseDisk(context, disk, verdict.note);
-      return undefined;
-    case 'rewriteTable':
-      if (mark !== undefined) await writeTable(context.exec, disk, mark.table);
-      return undefined;
-    case 'addPartition':
-      if (entry !== undefined) await addPartition(context.exec, disk, entry);
-      return undefined;
-    case 'resizePartition':
-      if (entry !== undefined) await resizePartition(context.exec, disk, entry);
-      return undefined;
-    case 'dropPartition':
-      return dropPartition(context.exec, disk, step.number).then(() => undefined);
-    case 'makeGroup':
-      return mark === undefined ? undefined : makeGroup(context.exec, disk, mark);
-    default:
-      throw new TypeError(`${step.kind} is no step of a disk`);
-  }
 }

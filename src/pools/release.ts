@@ -9,8 +9,7 @@ import { DriverError } from '../model/errors.ts';
 import { foundInWords } from '../model/judge.ts';
 import { type DiskNote, NOTE_BYTES_MAX, NOTE_OFFSET } from '../model/note.ts';
 import { MARK_PLACE_BYTES, markPlaces } from '../model/release.ts';
-import type { PoolsContext } from './context.ts';
-import type { CordonFile } from './cordons.ts';
+import type { DriverContext, PoolsContext } from './context.ts';
 import type { Device } from './device.ts';
 import { dropPartition } from './kernel.ts';
 import { judgeAnew } from './look.ts';
@@ -22,14 +21,10 @@ import { expectSameDisk } from './table.ts';
  * taken again for being blank.
  * @throws DriverError `in-use`, `inaccessible`, `unknown` (it is no longer as it was judged), `host-failed`
  */
-export async function releaseDisk(
-  context: PoolsContext & { readonly cordons: CordonFile },
-  disk: Disk,
-  note: DiskNote,
-): Promise<void> {
+export async function releaseDisk(context: DriverContext, disk: Disk, note: DiskNote): Promise<void> {
   const { exec, cordons, notify } = context;
   for (const { number } of await partitionsOf(disk)) await dropPartition(exec, disk, number);
-  await whileHeld(exec, disk.path, async (expectHeld) => {
+  await whileHeld(exec, [disk.path], async (expectHeld) => {
     await expectReleasing(context, disk);
     for (const { offsetBytes } of markPlaces(disk.sizeBytes)) {
       expectHeld();

@@ -56,6 +56,22 @@ export async function orDoubt(device: Device, act: () => Promise<void>): Promise
   }
 }
 
+/**
+ * Replaces the table of a member of an array, which nothing but the look at the disks writes.
+ * @throws DriverError as changeTable() does
+ */
+export async function replaceTable(exec: Exec, disk: Disk, from: Gpt, to: Gpt): Promise<void> {
+  await expectOwnTable(exec, disk, from);
+  await exec(changeTableCommand(disk.path, from, to));
+  await expectTable(exec, disk, to, 'not what was written');
+}
+
+/** Proves that the disk bears this table, from the medium. @throws DriverError `host-failed`, `inaccessible` */
+export async function expectOwnTable(exec: Exec, disk: Disk, table: Gpt): Promise<void> {
+  await expectSameDisk(disk);
+  await expectTable(exec, disk, table, 'changed by someone else');
+}
+
 /** Writes a table without a look at what is there: for the first one and for the repair of a torn copy. */
 export async function writeTable(exec: Exec, disk: Disk, table: Gpt): Promise<void> {
   await expectSameDisk(disk);
@@ -68,7 +84,8 @@ export async function writeTable(exec: Exec, disk: Disk, table: Gpt): Promise<vo
  * @throws DriverError `inaccessible`
  */
 export async function expectSameDisk(disk: Disk): Promise<void> {
-  // A kernel before 5.15 does not count: there the identity is all there is, at the price of reading it.
+  // A kernel before 5.15 does not count: there the identity is all there is, at the price of reading it; the kernel
+  // knows none of an array.
   const now = await (disk.diskSeq === undefined ? readDisk(disk.name) : readDiskStamp(disk.name));
   if (now.is === 'unknown')
     throw new DriverError('unknown', `Cannot tell whether ${disk.path} is here: ${now.why}`);
@@ -77,7 +94,7 @@ export async function expectSameDisk(disk: Disk): Promise<void> {
     now.value.diskSeq === disk.diskSeq &&
     now.value.majorMinor === disk.majorMinor &&
     now.value.sizeBytes === disk.sizeBytes &&
-    (!('identity' in now.value) || now.value.identity === disk.identity);
+    (!('identity' in now.value) || disk.array !== undefined || now.value.identity === disk.identity);
   if (!same) {
     throw new DriverError('inaccessible', `${disk.path} is no longer the disk ${disk.identity}`, {
       reason: 'DiskAway',

@@ -13,6 +13,7 @@ import {
   type DiskNote,
   encodeNote,
   formatVersionOf,
+  NOTE_BYTES_MAX,
   NOTE_OFFSET,
   type Note,
 } from '../model/note.ts';
@@ -27,7 +28,7 @@ import { expectSameDisk, writeTable } from './table.ts';
 const ERASE_PIECE_BYTES = 1024n ** 3n;
 
 /** A disk that a child has exclusively while it is taken. */
-type Taking = { readonly context: PoolsContext; readonly disk: Disk; readonly expectHeld: () => void };
+export type Taking = { readonly context: PoolsContext; readonly disk: Disk; readonly expectHeld: () => void };
 
 async function expectUndisturbed({ disk, expectHeld }: Taking): Promise<void> {
   expectHeld();
@@ -35,22 +36,29 @@ async function expectUndisturbed({ disk, expectHeld }: Taking): Promise<void> {
 }
 
 /**
- * Puts our mark on a disk. It is judged once more first, with a fresh deep look: it must still be what the plan saw, and
- * from before that look until its table is written nobody else can have it.
+ * Puts our mark on a device. It is judged once more first, with a fresh deep look: it must still be what the plan saw,
+ * and from before that look until its table is written nobody else can have it.
  * Order: note, then table (law 1; design.md, "What is on a disk"); a kill in between is finished by the next taking.
  * @throws DriverError `inaccessible`, `unknown` (it is no longer as it was judged), `host-failed`
  */
-export function takeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<DeviceMark> {
-  return whileHeld(context.exec, disk.path, (expectHeld) => takeHeld({ context, disk, expectHeld }, pool));
+export function takeDevice(
+  context: PoolsContext,
+  disk: Disk,
+  pool: string,
+  fresh: () => DeviceNote,
+): Promise<DeviceMark> {
+  return whileHeld(context.exec, [disk.path], async (expectHeld) => {
+    const taking: Taking = { context, disk, expectHeld };
+    const verdict = await judgeAnew(context, disk);
+    if (verdict.is !== 'blank' || verdict.pool.name !== pool) throw changed(disk, verdict);
+    const note = verdict.resume ?? fresh();
+    if (verdict.resume === undefined) await writeNote(taking, note);
+    return finishTaking(taking, note);
+  });
 }
 
-async function takeHeld(taking: Taking, pool: Pool): Promise<DeviceMark> {
-  const { context, disk } = taking;
-  const verdict = await judgeAnew(context, disk);
-  if (verdict.is !== 'blank' || verdict.pool.name !== pool.name) throw changed(disk, verdict);
-  const note = verdict.resume ?? newNote(disk, pool, context.self, undefined);
-  if (verdict.resume === undefined) await writeNote(taking, note);
-  return finishTaking(taking, note);
+export function takeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<DeviceMark> {
+  return takeDevice(context, disk, pool.name, () => newNote(disk, pool, context.self, undefined));
 }
 
 /**
@@ -58,24 +66,42 @@ async function takeHeld(taking: Taking, pool: Pool): Promise<DeviceMark> {
  * goes first and tells what is being erased, so that a kill leaves a disk that explains itself.
  */
 export function eraseAndTakeDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<DeviceMark> {
-  return whileHeld(context.exec, disk.path, (expectHeld) =>
-    eraseAndTakeHeld({ context, disk, expectHeld }, pool),
-  );
+  return whileHeld(context.exec, [disk.path], async (expectHeld) => {
+    const taking: Taking = { context, disk, expectHeld };
+    const verdict = await judgeAnew(context, disk);
+    if (verdict.is !== 'erasable' || verdict.pool.name !== pool.name) throw changed(disk, verdict);
+    return finishTaking(taking, await eraseAround(taking, verdict, pool));
+  });
 }
 
-async function eraseAndTakeHeld(taking: Taking, pool: Pool): Promise<DeviceMark> {
+/** The same of a disk that becomes a part of an array: at the end the note goes too, and the disk is blank. */
+export function eraseDisk(context: PoolsContext, disk: Disk, pool: Pool): Promise<void> {
+  return whileHeld(context.exec, [disk.path], async (expectHeld) => {
+    const taking: Taking = { context, disk, expectHeld };
+    const verdict = await judgeAnew(context, disk);
+    const isErased = verdict.is === 'blank' && verdict.resume?.erased !== undefined;
+    if (verdict.is !== 'erasable' && !isErased) throw changed(disk, verdict);
+    if (verdict.is === 'erasable') await eraseAround(taking, verdict, pool);
+    await zeroRange(taking, NOTE_OFFSET, NOTE_OFFSET + BigInt(NOTE_BYTES_MAX), disk.sizeBytes);
+  });
+}
+
+/** @returns the note around which everything is zero now */
+async function eraseAround(
+  taking: Taking,
+  { resume, fingerprint }: Extract<Verdict, { readonly is: 'erasable' }>,
+  pool: Pool,
+): Promise<DeviceNote> {
   const { context, disk } = taking;
-  const verdict = await judgeAnew(context, disk);
-  if (verdict.is !== 'erasable' || verdict.pool.name !== pool.name) throw changed(disk, verdict);
-  const note = verdict.resume ?? newNote(disk, pool, context.self, verdict.fingerprint);
-  if (verdict.resume === undefined) await writeNote(taking, note);
+  const note = resume ?? newNote(disk, pool, context.self, fingerprint);
+  if (resume === undefined) await writeNote(taking, note);
   const noteBytes = BigInt(encodeNote(note).length);
   await zeroRange(taking, NOTE_OFFSET + noteBytes, disk.sizeBytes, noteBytes);
   await zeroRange(taking, 0n, NOTE_OFFSET, disk.sizeBytes - NOTE_OFFSET);
-  return finishTaking(taking, note);
+  return note;
 }
 
-function changed(disk: Disk, verdict: Verdict): DriverError {
+export function changed(disk: Disk, verdict: Verdict): DriverError {
   return new DriverError(
     'unknown',
     `Cannot take ${disk.path}: it is no longer as it was judged, now ${foundInWords(verdict)}`,
@@ -101,7 +127,7 @@ function newNote(disk: Disk, pool: Pool, self: Self, erased: string | undefined)
   };
 }
 
-async function writeNote(taking: Taking, note: Note): Promise<void> {
+export async function writeNote(taking: Taking, note: Note): Promise<void> {
   const { context, disk } = taking;
   const bytes = encodeNote(note);
   await expectUndisturbed(taking);
@@ -119,7 +145,7 @@ async function finishTaking(taking: Taking, kept: DeviceNote): Promise<DeviceMar
   return writeFirstTable<DeviceNote>(taking, note);
 }
 
-async function writeFirstTable<N extends Note>(taking: Taking, note: N): Promise<OwnerMark<N>> {
+export async function writeFirstTable<N extends Note>(taking: Taking, note: N): Promise<OwnerMark<N>> {
   const { context, disk } = taking;
   const table = firstTable(note);
   await expectUndisturbed(taking);

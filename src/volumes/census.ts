@@ -3,6 +3,7 @@ import type { Verdict } from '../model/judge.ts';
 import type { VolumeRecord } from '../model/record.ts';
 import type { Uuid } from '../model/uuid.ts';
 import type { Capacity, Health } from '../model/volume.ts';
+import { type ArrayHealth, healthOf } from '../pools/array-health.ts';
 import type { Placed } from '../pools/device.ts';
 import type { VolumesContext } from './context.ts';
 import { lossOf } from './health.ts';
@@ -17,6 +18,7 @@ export type Census = {
   readonly lookedAtMs: number | undefined;
   readonly verdicts: readonly Verdict[];
   readonly pools: readonly PoolCensus[];
+  readonly arrays: readonly ArrayCensus[];
   readonly volumes: readonly VolumeCensus[];
   readonly quarantined: readonly QuarantineCensus[];
   /** Volumes that no PersistentVolume speaks of. */
@@ -34,6 +36,8 @@ type PoolCensus = Capacity & {
   /** What slices could use were there none. */
   readonly sizeBytes: bigint;
 };
+
+type ArrayCensus = Pick<ArrayHealth, 'is' | 'sync'> & { readonly pool: string };
 
 type VolumeCensus = {
   readonly pool: string;
@@ -65,7 +69,9 @@ type Sources = {
   readonly progress: ReadonlyMap<Uuid, SanitizeProgress>;
 };
 
-export function takeCensus(sources: Sources): Pick<Census, 'verdicts' | 'pools' | 'volumes' | 'quarantined'> {
+export function takeCensus(
+  sources: Sources,
+): Pick<Census, 'verdicts' | 'pools' | 'arrays' | 'volumes' | 'quarantined'> {
   const { context, findings, progress } = sources;
   const placed = context.pools.placed();
   const quarantined = placed.filter(({ slice }) => slice.state === 'quarantine');
@@ -75,6 +81,7 @@ export function takeCensus(sources: Sources): Pick<Census, 'verdicts' | 'pools' 
   return {
     verdicts: context.pools.looked().map(({ verdict }) => verdict),
     pools: poolNames(context).map((pool) => poolCensus(context, pool)),
+    arrays: context.pools.arrays().map((array) => ({ pool: array.note.pool, ...healthOf(array) })),
     volumes: findings.flatMap((finding) => volumeCensus(sources, finding, slices.get(finding.handle)) ?? []),
     quarantined: quarantined.map(({ device, slice }) => ({
       pool: device.note.pool,

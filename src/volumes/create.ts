@@ -92,7 +92,16 @@ async function carveNew(context: VolumesContext, handle: Uuid, request: CreateRe
   return infoOf(placed);
 }
 
-function recordOf({ disk, note }: Device, request: CreateRequest, slice: PlannedSlice): VolumeRecord {
+function recordOf(
+  { disk, note, members }: Device,
+  request: CreateRequest,
+  slice: PlannedSlice,
+): VolumeRecord {
+  // One that is away just now has no slot.
+  const slotted = (identity: string) => ({
+    disk: identity,
+    slot: members.find((member) => member.identity === identity)?.sysPath ?? '',
+  });
   return {
     formatVersion: 1,
     state: 'planned',
@@ -107,6 +116,7 @@ function recordOf({ disk, note }: Device, request: CreateRequest, slice: Planned
     sizeBytes: slice.sizeBytes,
     disk: note.disk,
     slot: disk.sysPath,
+    array: note.array === 'none' ? undefined : { level: note.array, members: note.members.map(slotted) },
     createdAt: new Date().toISOString(),
     claim: request.claim,
   };

@@ -3,7 +3,7 @@ import { isHandleOf, parseUuid, type Uuid } from '../model/uuid.ts';
 import type { VolumeContext } from '../model/volume.ts';
 import type { Placed } from '../pools/device.ts';
 import type { VolumesContext } from './context.ts';
-import { explainLoss, type SeenDisks } from './loss.ts';
+import { explainLoss, type Seen } from './loss.ts';
 
 /** The slices that bear a handle, quarantine aside. One is the rule; two are never served. */
 function slicesWith(context: VolumesContext, handle: Uuid): readonly Placed[] {
@@ -37,11 +37,8 @@ export function findVolume(context: VolumesContext, handleText: string, hint?: V
 }
 
 /** What there is to explain why a volume of this mark is not here. */
-export function seenFor({ pools }: VolumesContext, mark: Uuid | undefined): SeenDisks {
-  return {
-    disks: pools.settled(),
-    unreadWhy: mark === undefined ? undefined : pools.unreadWhy(mark),
-  };
+export function seenFor({ pools }: VolumesContext, mark: Uuid | undefined): Seen {
+  return { ...pools.seen(), unreadWhy: mark === undefined ? undefined : pools.unreadWhy(mark) };
 }
 
 /** @throws DriverError `unknown` when two slices bear the handle, or one on another disk than its record says */

@@ -51,7 +51,6 @@ const MEMBER_NOTE: MemberNote = {
   ...OF_ARRAY,
   role: 'member',
   arrayUuid: ARRAY_UUID,
-  memberPartition: uuid('b1a0e5f4-d3c2-4f8e-a9d3-c4f2b50a4e1c'),
   revision: 1,
 };
 
@@ -80,7 +79,7 @@ const OWNER: GptEntry = {
 const MEMBER: GptEntry = {
   number: 2,
   type: uuid('62440746-3730-44bc-b23f-f4292c13740a'),
-  uuid: MEMBER_NOTE.memberPartition,
+  uuid: uuid('a81d9a28-fef7-8b3d-87ab-9af0f76bd718'),
   startBytes: 2n * MIB,
   sizeBytes: OF_ARRAY.memberBytes,
   attributes: 1n << 48n,
@@ -228,5 +227,6 @@ export function diskOf(note: Note): Disk {
     byIds: [],
     holders: [],
     partitions: [],
+    array: undefined,
   };
 }

@@ -63,7 +63,7 @@ describe('the image', () => {
       [
         ...['blkdiscard', 'blkid', 'delpart', 'flock', 'mount', 'partx', 'resizepart', 'setpriv', 'sfdisk'],
         ...['umount', 'wipefs', 'dd', 'stat', 'xfs_growfs', 'mkfs.xfs', 'resize2fs', 'btrfs', 'mkfs.btrfs'],
-        ...['e2fsck', 'mkfs.ext4', 'mke2fs', 'lvm', 'node', 'instance-store-csi'],
+        ...['e2fsck', 'mkfs.ext4', 'mke2fs', 'dmsetup', 'lvm', 'mdadm', 'node', 'instance-store-csi'],
       ].sort(),
     );
   });

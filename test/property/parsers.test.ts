@@ -41,6 +41,13 @@ const anyRecord: fc.Arbitrary<VolumeRecord> = fc.record({
   disk: anyText,
   slot: anyText,
   createdAt: anyText,
+  array: fc.option(
+    fc.record({
+      level: fc.constantFrom('raid0', 'raid1', 'raid10'),
+      members: fc.array(fc.record({ disk: anyText, slot: anyText })),
+    }),
+    { nil: undefined },
+  ),
   claim: fc.option(fc.record({ namespace: anyText, name: anyText, volume: anyText }), { nil: undefined }),
 });
 

@@ -363,6 +363,41 @@ describe('a configuration', () => {
       'pools[0].carving is "loaf", want one of partition, whole, lvm',
     ],
     [
+      'an array that is not there',
+      { ...KIND, pools: [{ ...POOL, array: 'raid5' }] },
+      'pools[0].array is "raid5", want one of none, raid0, raid1, raid10',
+    ],
+    [
+      'an array of one disk',
+      { ...KIND, pools: [{ ...POOL, array: 'raid0', disks: { ...POOL.disks, count: 1 } }] },
+      'pools[0].disks.count is 1, want a number from 2 to 32',
+    ],
+    [
+      'a count of disks for no array',
+      { ...KIND, pools: [{ ...POOL, disks: { ...POOL.disks, count: 2 } }] },
+      'pools[0].disks.count is for arrays; array is none',
+    ],
+    [
+      'a wait for disks of no array',
+      { ...KIND, pools: [{ ...POOL, disks: { ...POOL.disks, settle: '5m' } }] },
+      'pools[0].disks.settle is for arrays; array is none',
+    ],
+    [
+      'a wait that is none',
+      { ...KIND, pools: [{ ...POOL, array: 'raid0', disks: { ...POOL.disks, settle: 'a while' } }] },
+      'pools[0].disks.settle is "a while", want a duration such as 60s or 5m',
+    ],
+    [
+      'a chunk for what has no stripes',
+      { ...KIND, pools: [{ ...POOL, array: 'raid1', chunk: '64Ki' }] },
+      'pools[0].chunk is for raid0 and raid10; array is raid1',
+    ],
+    [
+      'a chunk that is no power of two',
+      { ...KIND, pools: [{ ...POOL, array: 'raid0', chunk: '96Ki' }] },
+      'pools[0].chunk is "96Ki", want a power of two from 4Ki to 64Mi',
+    ],
+    [
       'a fingerprint that is none',
       {
         ...KIND,

@@ -31,6 +31,7 @@ const DISK: Disk = {
   byIds: [],
   holders: [],
   partitions: [P1, P10],
+  array: undefined,
 };
 const IDLE: Disk = { ...DISK, partitions: [{ ...P1, holders: [] }, P10] };
 const NO_FACTS: UseFacts = { mounts: [], swaps: [], loops: [] };

@@ -85,7 +85,7 @@ describe('transportOf()', () => {
     { path: '/sys/devices/pci0000:00/0000:00:02.0/virtio1/block/vda', transport: 'virtio' },
     { path: '/sys/devices/virtual/block/loop7', transport: 'loop' },
     { path: '/sys/devices/virtual/block/dm-0', transport: 'other' },
-    { path: '/sys/devices/virtual/block/md127', transport: 'other' },
+    { path: '/sys/devices/virtual/block/md127', transport: 'md' },
     { path: '/sys/devices/platform/mmc0/mmc0:0001/block/mmcblk0', transport: 'other' },
   ] as const;
 

@@ -112,7 +112,7 @@ describe('listDisks()', () => {
     await disk('virtual/nvme-fabrics/ctl/nvme1/nvme0c1n1', { hidden: '1\n', dev: '' });
     await disk('virtual/block/md127', {});
     expect((await list()).map(({ name, transport }) => ({ name, transport }))).toEqual([
-      { name: 'md127', transport: 'other' },
+      { name: 'md127', transport: 'md' },
     ]);
   });
 

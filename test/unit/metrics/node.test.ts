@@ -10,6 +10,7 @@ const EMPTY: Census = {
   lookedAtMs: 1_800_000_000_500,
   verdicts: [],
   pools: [],
+  arrays: [],
   volumes: [],
   quarantined: [],
   orphans: [],
@@ -160,6 +161,25 @@ describe('a census is shown as', () => {
       'instance_store_csi_disks{verdict="refused",reason="busy"} 1',
     ]);
     expect(await ofCensus({ verdicts: [blank] }, 'disks')).toHaveLength(3);
+  });
+
+  it('arrays by how they stand, and how far they are synchronised', async () => {
+    const arrays = [
+      { pool: 'fast', is: 'whole', sync: undefined },
+      { pool: 'fast', is: 'degraded', sync: { doneBytes: 40n * MIB, ofBytes: 100n * MIB } },
+    ] as const;
+    expect(await ofCensus({ pools: [POOL], arrays }, 'arrays')).toEqual([
+      'instance_store_csi_arrays{pool="fast",state="whole"} 1',
+      'instance_store_csi_arrays{pool="fast",state="degraded"} 1',
+      'instance_store_csi_arrays{pool="fast",state="lost"} 0',
+      'instance_store_csi_arrays{pool="fast",state="waiting"} 0',
+    ]);
+    expect(await shown('array_sync_size_bytes')).toEqual([
+      `instance_store_csi_array_sync_size_bytes{pool="fast"} ${100n * MIB}`,
+    ]);
+    expect(await shown('array_sync_done_bytes')).toEqual([
+      `instance_store_csi_array_sync_done_bytes{pool="fast"} ${40n * MIB}`,
+    ]);
   });
 
   it('disks and bytes of pools', async () => {

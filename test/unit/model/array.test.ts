@@ -4,6 +4,7 @@ import {
   canRunWithout,
   gatherDisks,
   memberBytesOf,
+  ranApart,
   roomForMember,
 } from '../../../src/model/array.ts';
 import { GIB, MIB } from '../../../src/model/bytes.ts';
@@ -72,6 +73,33 @@ describe('canRunWithout()', () => {
     [false, 'raid10', 5, [1, 2]],
   ])('says %j of a %s of %d without those at %j', (can, level, count, missing) => {
     expect(canRunWithout(level, count, missing)).toBe(can);
+  });
+});
+
+describe('ranApart()', () => {
+  it.each<[boolean, readonly (readonly number[])[]]>([
+    [false, []],
+    [false, [[0]]],
+    [false, [[0], [0, 1]]],
+    [true, [[0], [1]]],
+    [true, [[0, 1], [0, 1], [2]]],
+    [false, [[0, 1, 2], [0, 1], [1]]],
+    [
+      true,
+      [
+        [0, 2],
+        [1, 3],
+      ],
+    ],
+    [
+      false,
+      [
+        [0, 2, 3],
+        [0, 1, 3],
+      ],
+    ],
+  ])('says %j of parts that knew %j', (did, active) => {
+    expect(ranApart(active)).toBe(did);
   });
 });
 

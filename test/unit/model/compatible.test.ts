@@ -28,6 +28,7 @@ const RECORD: VolumeRecord = {
   slot: '/devices/nvme1n1',
   createdAt: NOTE.takenAt,
   claim: undefined,
+  array: undefined,
 };
 
 const REQUEST: CreateRequest = {

@@ -50,6 +50,7 @@ export const DISK: Disk = {
   byIds: [],
   holders: [],
   partitions: [],
+  array: undefined,
 };
 
 export const UNUSED: Usage = { root: false, mounts: [], swaps: [], holders: [] };
@@ -87,7 +88,6 @@ export const MEMBER_NOTE: MemberNote = {
   memberBytes: 10237n * MIB,
   role: 'member',
   arrayUuid: uuid('aaaaaaaa-2222-4333-8444-555555555555'),
-  memberPartition: uuid('99999999-8888-4777-a666-444444444444'),
   revision: 1,
 };
 

@@ -16,7 +16,20 @@ import {
 import { firstTable } from '../../../src/model/mark.ts';
 import { encodeNote } from '../../../src/model/note.ts';
 import type { Pool } from '../../../src/model/pool.ts';
-import { blankFacts, bytesWith, DISK, NOTE, noteWrite, POOL, SELF, takenBytes, UNUSED } from './fixtures.ts';
+import {
+  ARRAY_NOTE,
+  blankFacts,
+  bytesWith,
+  DISK,
+  MEMBER_NOTE,
+  NOTE,
+  noteWrite,
+  POOL,
+  SELF,
+  takenBytes,
+  UNUSED,
+  type Write,
+} from './fixtures.ts';
 
 /** What is wrong with an otherwise blank disk; two flaws of one `about` cannot both be. */
 type Flaw = {
@@ -426,5 +439,112 @@ describe('mayBeRead()', () => {
     [false, 'a floppy', { sizeBytes: MIN_DISK_BYTES - 512n }, {}],
   ])('is %j for %s', (may, _what, disk, usage) => {
     expect(mayBeRead({ ...DISK, ...disk }, { ...UNUSED, ...usage })).toBe(may);
+  });
+});
+
+describe("judge() of an array's disks", () => {
+  const first = firstTable(MEMBER_NOTE);
+  const written = (writes: readonly Write[], change: Partial<DiskBytes> = {}): DiskFacts => ({
+    disk: DISK,
+    usage: UNUSED,
+    content: { is: 'read', bytes: bytesWith(DISK.sizeBytes, writes, change) },
+    twins: [],
+    cordon: ABSENT,
+  });
+
+  it('calls a whole mark of one a member, in use as it may be', () => {
+    const bytes = takenBytes(MEMBER_NOTE, first);
+    const usage = { ...UNUSED, holders: ['md127 on /dev/nvme1n1p2'] };
+    const facts: DiskFacts = { disk: DISK, usage, content: { is: 'read', bytes }, twins: [], cordon: ABSENT };
+    const mark = { note: MEMBER_NOTE, table: first, torn: 'none' };
+    expect(judge(facts, [POOL], SELF)).toEqual({ is: 'member', mark });
+  });
+
+  it('finds one joining whose taking was cut short behind its note', () => {
+    expect(judge(written([noteWrite(MEMBER_NOTE)]), [POOL], SELF)).toEqual({
+      is: 'joining',
+      note: MEMBER_NOTE,
+    });
+  });
+
+  it('takes none that was noted and that no pool wants any more', () => {
+    expect(judge(written([noteWrite(MEMBER_NOTE)]), [], SELF)).toMatchObject({
+      is: 'refused',
+      first: { reason: 'matched by no pool' },
+    });
+  });
+});
+
+describe('judge() of an array', () => {
+  const array: Disk = {
+    ...DISK,
+    name: 'md127',
+    path: '/dev/md127',
+    transport: 'md',
+    model: '',
+    sizeBytes: ARRAY_NOTE.diskBytes,
+    identity: ARRAY_NOTE.disk,
+    array: { pool: POOL.name, isMade: false },
+  };
+  const made: Disk = { ...array, array: { pool: POOL.name, isMade: true } };
+  const of = (disk: Disk, writes: readonly Write[], change: Partial<DiskBytes> = {}): Verdict => {
+    const content = { is: 'read', bytes: bytesWith(disk.sizeBytes, writes, change) } as const;
+    return judge(
+      { disk, usage: UNUSED, content, twins: [], cordon: ABSENT },
+      [POOL, { ...POOL, name: 'slow', match: [{ path: '*' }] }],
+      SELF,
+    );
+  };
+  const mark = [noteWrite(ARRAY_NOTE), ...encodeGpt(firstTable(ARRAY_NOTE), ARRAY_NOTE.diskBytes)];
+
+  it('is for the pool of its members, whatever another one matches', () => {
+    expect(of(array, [])).toMatchObject({ is: 'blank', pool: { name: POOL.name }, resume: undefined });
+  });
+
+  it('is not measured against the least size of a disk', () => {
+    const small = { ...array, sizeBytes: 100n * MIB };
+    expect(of(small, [])).toMatchObject({ is: 'blank' });
+  });
+
+  it.each([array, made])('is owned with its mark', (disk) => {
+    expect(of(disk, mark)).toMatchObject({ is: 'owned', mark: { note: ARRAY_NOTE } });
+  });
+
+  it.each<[string, readonly Write[]]>([
+    ['nothing but zeros', []],
+    ['the note alone', [noteWrite(ARRAY_NOTE)]],
+  ])('is damaged that was made and bears %s', (_what, writes) => {
+    expect(of(made, writes)).toMatchObject({ is: 'refused', first: { reason: 'damaged mark' } });
+  });
+
+  it('is not called damaged that cannot be read: a member is missing, and its mark with it', () => {
+    const content = { is: 'failed', why: 'EIO' } as const;
+    const facts: DiskFacts = { disk: made, usage: UNUSED, content, twins: [], cordon: ABSENT };
+    expect(judge(facts, [POOL], SELF)).toMatchObject({
+      is: 'refused',
+      first: { reason: 'probe failed' },
+      others: [],
+    });
+  });
+
+  it('is taken on whose marking was cut short behind the note', () => {
+    expect(of(array, [noteWrite(ARRAY_NOTE)])).toMatchObject({ is: 'blank', resume: ARRAY_NOTE });
+  });
+
+  it('is never erased, whatever the configuration names', () => {
+    const found = 'f'.repeat(64);
+    const pool = { ...POOL, eraseAndTake: [{ disk: ARRAY_NOTE.disk, found }] };
+    const bytes = bytesWith(array.sizeBytes, [], { dirtyAt: 70n * MIB, fingerprint: found });
+    const facts: DiskFacts = {
+      disk: array,
+      usage: UNUSED,
+      content: { is: 'read', bytes },
+      twins: [],
+      cordon: ABSENT,
+    };
+    expect(judge(facts, [pool], SELF)).toMatchObject({
+      is: 'refused',
+      first: { reason: 'unrecognised data' },
+    });
   });
 });

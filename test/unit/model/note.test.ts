@@ -108,7 +108,6 @@ describe('decodeNote()', () => {
     ['an array of another level', { array: 'raid5' }],
     ['no role', { role: undefined }],
     ['no array UUID', { arrayUuid: 'x' }],
-    ['no UUID of its part', { memberPartition: undefined }],
     ['no size of its part', { memberBytes: undefined }],
     ['a chunk in words', { chunkBytes: 'small' }],
     ['half a revision', { revision: 1.5 }],

@@ -19,6 +19,7 @@ const RECORD: VolumeRecord = {
   sizeBytes: 1073741824n,
   disk: NOTE.disk,
   slot: '/devices/pci0000:00/nvme1n1',
+  array: undefined,
   createdAt: '2026-01-02T03:04:05.678Z',
   claim: { namespace: 'shop', name: 'ledger-0', volume: 'pvc-1' },
 };
@@ -34,6 +35,15 @@ describe('decodeRecord()', () => {
     { capabilities: [{ access: { type: 'block' }, mode: 'SINGLE_NODE_MULTI_WRITER' }] },
     { mkfsOptions: [] },
     { claim: undefined },
+    {
+      array: {
+        level: 'raid10',
+        members: [
+          { disk: 'a', slot: '/x' },
+          { disk: 'b', slot: '' },
+        ],
+      },
+    },
     { name: 'a name with "quotes"\nand lines ä 😀' },
   ])('reads back what encodeRecord() wrote with %p', (change) => {
     const record = { ...RECORD, ...change };
@@ -81,6 +91,10 @@ describe('decodeRecord()', () => {
     ['createdAt', undefined],
     ['mkfsOptions', 'size=512'],
     ['mkfsOptions', [1]],
+    ['array', null],
+    ['array', { level: 'raid5', members: [] }],
+    ['array', { level: 'raid0', members: [{ disk: 'a' }] }],
+    ['array', { level: 'raid0', members: [null] }],
     ['claim', null],
     ['claim', 'ledger-0'],
     ['claim', { namespace: 'shop', name: 'ledger-0' }],

@@ -52,6 +52,13 @@ export async function start(config?: object, env: Environment = {}): Promise<voi
 /** Whether a driver was started, and has not ended since. */
 export const isRunning = (): boolean => driver !== undefined && !driver.ended();
 
+/** Takes disks as another node, which leaves no record here. */
+export async function startElsewhere(config: object): Promise<void> {
+  const elsewhere = { node: 'elsewhere', machine: 'elsewhere', stateDir: `${NODE.folder}/elsewhere` };
+  driver = await Driver.spawn({ ...NODE, ...elsewhere, config: JSON.stringify(config) });
+  await driver.ready(READY_TIMEOUT_MS);
+}
+
 export const stop = (): Promise<void> => running().stop();
 export const kill = (): Promise<void> => running().kill();
 
