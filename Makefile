@@ -15,7 +15,7 @@ GENERATED := src/csi/gen/csi.ts
 BUNDLES := dist/.built
 SOURCES := $(shell find src -name '*.ts' -not -path 'src/csi/gen/*' 2>/dev/null)
 
-.PHONY: help demo build test test-fast lint format sanity image cluster cluster-shell cluster-down e2e e2e-kubernetes vm vm-all vm-shell bench bench-cluster \
+.PHONY: help demo build test test-fast lint format sanity image cluster cluster-shell cluster-down e2e e2e-kubernetes vm vm-all vm-powercut vm-shell bench bench-cluster \
   clean lock setup-npm setup-build setup-test setup-cluster setup-vm
 
 help: ## list the targets
@@ -63,10 +63,13 @@ e2e-kubernetes: setup-cluster $(BUNDLES) ## Kubernetes' own storage tests on suc
 	@node test/cluster/upstream/run.ts $(FOCUS)
 
 vm: setup-vm $(BUNDLES) ## what this kernel cannot show, on Debian's own in QEMU; ACCEL=kvm where there is KVM (root)
-	@node test/run.ts vm vm-lvm vm-arrays
+	@node test/run.ts vm vm-lvm vm-arrays vm-powercut
 
 vm-all: setup-vm $(BUNDLES) ## the same with every combination and every kill point: hours without KVM (root)
-	@VM_ALL=1 KILL_POINTS=all npm test --silent -- --selectProjects vm vm-lvm vm-arrays --runInBand --verbose
+	@VM_ALL=1 KILL_POINTS=all npm test --silent -- --selectProjects vm vm-lvm vm-arrays vm-powercut --runInBand --verbose
+
+vm-powercut: setup-vm $(BUNDLES) ## cut the power of such a machine CUTS=20 times at random moments; SEED=… repeats a run (root)
+	@CUTS=$(or $(CUTS),20) SEED=$(SEED) npm test --silent -- --selectProjects vm-powercut --runInBand
 
 vm-shell: setup-vm $(BUNDLES) ## a shell in such a machine, with disks like EC2's and the built driver (root)
 	@node test/vm/main.ts shell

@@ -20,6 +20,7 @@ const config: Config = {
     project('vm', 'test/vm'),
     project('vm-lvm', 'test/vm/lvm'),
     project('vm-arrays', 'test/vm/arrays'),
+    project('vm-powercut', 'test/vm/powercut'),
     {
       ...project('e2e', 'test/cluster/**'),
       globalSetup: '<rootDir>/test/cluster/setup.ts',

@@ -124,8 +124,17 @@ export const SUITES: readonly Suite[] = [
     kind: 'jest',
     needs: ['root', 'emulator'],
     runs: 'when asked',
-    usuallyMs: minutes(15),
-    timeoutMs: minutes(30),
+    usuallyMs: minutes(25),
+    timeoutMs: minutes(45),
+  },
+  {
+    name: 'vm-powercut',
+    folder: 'test/vm/powercut',
+    kind: 'jest',
+    needs: ['root', 'emulator'],
+    runs: 'when asked',
+    usuallyMs: minutes(12),
+    timeoutMs: minutes(45),
   },
 ];
 

@@ -70,11 +70,18 @@ export async function log(): Promise<string> {
 
 /** Why the driver left disks alone in this boot, by their paths. */
 export async function refusals(): Promise<ReadonlyMap<string, string>> {
+  const told = await notices();
+  return new Map(told.filter(({ msg }) => msg === 'disk-refused').map(({ disk, reason }) => [disk, reason]));
+}
+
+type Told = { readonly msg: string; readonly disk: string; readonly reason: string };
+
+/** What the driver has told in this boot, line by line. */
+export async function notices(): Promise<readonly Told[]> {
   const lines = (await readFile(running().logFile, 'utf8'))
     .split('\n')
     .filter((line) => line.startsWith('{'));
-  const told = lines.map((line) => JSON.parse(line) as { msg: string; disk: string; reason: string });
-  return new Map(told.filter(({ msg }) => msg === 'disk-refused').map(({ disk, reason }) => [disk, reason]));
+  return lines.map((line) => JSON.parse(line) as Told);
 }
 
 export const create = (wanted: Wanted): Promise<Made> => player.create(wanted);
@@ -84,15 +91,15 @@ export const expand = (made: Made, sizeBytes: bigint): Promise<bigint> => player
 export const unpublish = (made: Made): Promise<void> => player.unpublish(made);
 export const unstage = (made: Made): Promise<void> => player.unstage(made);
 export const remove = ({ id }: Made): Promise<void> => player.delete(id);
-export const capacity = () => player.capacity();
+export const capacity = (parameters: Wanted['parameters'] = {}) => player.capacity(parameters);
 
 /**
  * What is deleted is sanitized after the answer. And a probe may take too long on a machine that others want too, or
  * that is emulated: the driver then asks again by itself.
  */
-export async function untilAvailable(bytes: bigint): Promise<void> {
+export async function untilAvailable(bytes: bigint, parameters: Wanted['parameters'] = {}): Promise<void> {
   for (const deadline = Date.now() + AVAILABLE_TIMEOUT_MS; ; await sleep(POLL_MS)) {
-    const { availableBytes } = await player.capacity();
+    const { availableBytes } = await player.capacity(parameters);
     if (availableBytes >= bytes) return;
     if (Date.now() > deadline)
       throw new Error(`${availableBytes} bytes are available, not ${bytes}\n${await log()}`);
@@ -129,9 +136,11 @@ export async function list(): Promise<readonly string[]> {
   return entries.map(({ volume }) => volume?.volume_id ?? '').toSorted();
 }
 
+export const targetPath = (made: Made): string => player.targetPath(made);
+
 /** Where a tenant writes to a volume that is published: the device, or a file in the filesystem. */
 function place(made: Made): string {
-  const target = player.targetPath(made);
+  const target = targetPath(made);
   return made.wanted.access === 'block' ? target : `${target}/data`;
 }
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { GUEST, GUEST_CHECKOUT, ROOT } from './place.ts';
 
@@ -15,7 +16,10 @@ const inCheckout: Plugin = {
     onLoad({ filter: /\.ts$/ }, async ({ path }) => {
       const folder = join(GUEST_CHECKOUT, relative(ROOT, dirname(path)));
       const text = await readFile(path, 'utf8');
-      return { contents: text.replaceAll('import.meta.dirname', JSON.stringify(folder)), loader: 'ts' };
+      const contents = text
+        .replaceAll('import.meta.dirname', JSON.stringify(folder))
+        .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(join(folder, basename(path)))));
+      return { contents, loader: 'ts' };
     });
   },
 };

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 
 /** What a disk is, as the guest sees it. */
 export type DiskKind =
-  /** QEMU's NVMe: a real PCI function that formats and discards, but its model is always `QEMU NVMe Ctrl`. */
+  /**
+   * QEMU's NVMe: a real PCI function that formats and discards, but its model is always `QEMU NVMe Ctrl`, and it has no
+   * write cache here.
+   */
   | { readonly is: 'nvme' }
   /** NVMe over TCP, whose model can be chosen: how EC2's disks look. */
   | { readonly is: 'nvmet-tcp'; readonly model: string }
@@ -36,6 +39,10 @@ export class Disk {
   }
 
   static async create(folder: string, options: DiskOptions): Promise<Disk> {
+    if (options.kind.is === 'nvme' && options.writeCache === true)
+      throw new Error(
+        `${options.serial}: QEMU 7.2 leaves in the cache what NVMe was told to write to the medium (FUA): use virtio or nvmet-tcp`,
+      );
     const disk = new Disk(folder, options);
     await disk.blank();
     return disk;

@@ -50,8 +50,7 @@ describe('slices that are logical volumes', () => {
 
   beforeAll(async () => {
     machine = await Machine.create();
-    const disk = (serial: string) =>
-      machine.disk({ serial, sizeBytes: 768n * MIB, kind: { is: 'nvme' }, writeCache: true });
+    const disk = (serial: string) => machine.disk({ serial, sizeBytes: 768n * MIB, kind: { is: 'nvme' } });
     [ours, foreign] = [await disk('OURS1'), await disk('FOREIGN')];
     await boot(ours, foreign);
     await node.untilAvailable(1n);
