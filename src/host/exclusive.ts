@@ -2,8 +2,8 @@ import { DriverError } from '../model/errors.ts';
 import type { Exec } from './exec.ts';
 import { probeProgram } from './probe.ts';
 
-/** As long as erasing a large disk may take: what works meanwhile has bounds of its own. */
-const TIMEOUT_MS = 7 * 24 * 3600_000;
+/** Of each disk, to be opened. */
+const TIMEOUT_MS = 20_000;
 
 /**
  * Does `work` while a child has the disks open exclusively (open(2), O_EXCL on a block device), so that in the meantime
@@ -11,7 +11,8 @@ const TIMEOUT_MS = 7 * 24 * 3600_000;
  * themselves: blkdiscard wants its force, the probe must not ask; sfdisk goes on without. Should the child be killed,
  * `expectHeld` throws: call it before each write.
  *
- * @throws DriverError `host-failed` when somebody else has one of the disks, or as `work` does
+ * @throws DriverError `host-failed` when somebody else has one of the disks, `unknown` when one does not answer, or as `work`
+ * does
  */
 export async function whileHeld<T>(
   exec: Exec,
@@ -24,9 +25,8 @@ export async function whileHeld<T>(
   const child = exec({
     command: process.execPath,
     args: [probeProgram(import.meta.url), '--hold', ...paths],
-    timeoutMs: TIMEOUT_MS,
-    // One that hangs is known by its name when it is the only one.
-    ...(paths.length === 1 ? { device: paths[0] ?? '' } : {}),
+    timeoutMs: TIMEOUT_MS * paths.length,
+    device: paths.join(' '),
     keep: { until, onOutput },
   }).finally(() => {
     ended = true;

@@ -19,7 +19,10 @@ export type HostCommand = {
   readonly device?: string;
   /** True when the command can change a disk or the kernel: these have crashpoints. */
   readonly effect?: boolean;
-  /** For a command that keeps something while it runs: its input ends when `until` settles. */
+  /**
+   * For a command that keeps something while it runs: its input ends when `until` settles. `timeoutMs` is for its first
+   * output, and from then on for its end.
+   */
   readonly keep?: { readonly until: Promise<unknown>; readonly onOutput: () => void };
 };
 
@@ -169,7 +172,7 @@ function signalGroup(child: Child, signal: 'SIGTERM' | 'SIGKILL'): void {
 }
 
 async function outputOf(child: Child, command: HostCommand, hung: Map<string, string>): Promise<Output> {
-  const inTime = await within(child, command.timeoutMs);
+  const inTime = await endOf(child, command);
   if (inTime !== undefined) return outputFrom(inTime, command);
   signalGroup(child, 'SIGTERM');
   if ((await within(child, TERM_TO_KILL_MS)) === undefined) {
@@ -177,6 +180,16 @@ async function outputOf(child: Child, command: HostCommand, hung: Map<string, st
     if ((await within(child, KILL_TO_GIVING_UP_MS)) === undefined) return giveUp(child, command, hung);
   }
   return { ending: { is: 'timeout' }, stdout: new Uint8Array(), stderr: '' };
+}
+
+/** Undefined when it has not come in time. */
+async function endOf(child: Child, { keep, timeoutMs }: HostCommand): Promise<Awaited<Child> | undefined> {
+  if (keep !== undefined) {
+    const spoke = new Promise((resolve) => child.stdout.once('data', resolve));
+    if ((await within(Promise.race([child, spoke]), timeoutMs)) === undefined) return undefined;
+    await Promise.race([child, keep.until.catch(() => undefined)]);
+  }
+  return within(child, timeoutMs);
 }
 
 function giveUp(child: Child, command: HostCommand, hung: Map<string, string>): Output {

@@ -70,6 +70,27 @@ describe('createExec()', () => {
     expect((await exec({ command: 'true', args: [], input, timeoutMs: 5000 })).code).toBe(0);
   });
 
+  it.each([
+    ['does not say that it has begun', 'exec sleep 60'],
+    ['does not end when it is to', 'echo begun; exec sleep 60'],
+  ])('ends a command that keeps something when it %s', async (_what, script) => {
+    const keep = { until: Promise.resolve(), onOutput: () => undefined };
+    await expect(exec(shell(script, { keep, timeoutMs: 300 }))).rejects.toMatchObject({
+      kind: 'unknown',
+      message: expect.stringMatching(/did not return within 0.3 s/),
+    });
+  });
+
+  it('lets a command that keeps something take as long as it is wanted', async () => {
+    const { promise: until, resolve: letGo } = Promise.withResolvers<void>();
+    const { promise: begun, resolve: onOutput } = Promise.withResolvers<void>();
+    const kept = exec(shell('echo begun; exec cat', { keep: { until, onOutput }, timeoutMs: 1000 }));
+    await begun;
+    await sleep(1500);
+    letGo();
+    expect((await kept).code).toBe(0);
+  });
+
   it('takes the exit codes it was told for good ones', async () => {
     expect((await exec(shell('exit 3', { okCodes: [0, 3] }))).code).toBe(3);
   });
