@@ -69,7 +69,7 @@ vm-all: setup-vm $(BUNDLES) ## the same with every combination and every kill po
 	@VM_ALL=1 KILL_POINTS=all npm test --silent -- --selectProjects vm vm-lvm vm-arrays vm-powercut --runInBand --verbose
 
 vm-powercut: setup-vm $(BUNDLES) ## cut the power of such a machine CUTS=20 times at random moments; SEED=… repeats a run (root)
-	@CUTS=$(or $(CUTS),20) SEED=$(SEED) npm test --silent -- --selectProjects vm-powercut --runInBand
+	@VM_ALL=1 CUTS=$(or $(CUTS),20) SEED=$(SEED) npm test --silent -- --selectProjects vm-powercut --runInBand
 
 vm-shell: setup-vm $(BUNDLES) ## a shell in such a machine, with disks like EC2's and the built driver (root)
 	@node test/vm/main.ts shell
